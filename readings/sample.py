@@ -1,0 +1,45 @@
+"""What a driver saw on the wire, in the device's own words."""
+
+import msgspec
+
+from readings.lanes import Lane
+
+Scalar = bool | int | float | str
+"""A value of one point: a switch, a count, a measurement or a word."""
+
+
+class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One value that one device reported, before the registry has given it a meaning.
+
+    `source` is the native address: ``<connection>/<address>``, for example ``rs485-1/17`` or
+    ``z2m/kitchen smoke 3``. Together with the edge's id it names one device in the registry.
+
+    `point` and `unit` are the device's (or its profile's) words. `taken` is the edge's clock when the
+    driver had the value, `time` the device's own clock, both in nanoseconds since 1970-01-01 UTC;
+    `time` is 0 when the protocol carries no time.
+
+    `event` names an occurrence for protocols that report one several times (a camera event's id);
+    empty otherwise.
+    """
+
+    source: str
+    point: str
+    value: Scalar
+    taken: int
+    time: int = 0
+    unit: str = ""
+    event: str = ""
+
+
+class SampleBatch(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Samples of one lane that one edge committed to its outbox together.
+
+    ``(edge, lane, seq)`` is the batch's identity for its whole life: the outbox's key, the message id
+    on the bus, and the unit in which the books count. `seq` starts at 1 and has no gaps per edge and
+    lane.
+    """
+
+    edge: str
+    lane: Lane
+    seq: int
+    samples: tuple[Sample, ...]

@@ -1,0 +1,48 @@
+"""The bytes of batches on the bus and in the outbox: one format byte, then MessagePack.
+
+The format byte lets a newer gateway read an older edge's outbox. MessagePack arrays (no field names)
+by msgspec: about 0.4 µs a sample each way.
+"""
+
+import msgspec
+
+from readings.reading import ReadingBatch
+from readings.sample import SampleBatch
+
+FORMAT = b"\x01"
+
+_encoder = msgspec.msgpack.Encoder()
+_samples = msgspec.msgpack.Decoder(SampleBatch)
+_readings = msgspec.msgpack.Decoder(ReadingBatch)
+
+
+class MalformedBatch(ValueError):
+    """Bytes that are no batch of a known format. Keep them raw, with this reason."""
+
+
+def encode(batch: SampleBatch | ReadingBatch) -> bytes:
+    """The batch as bytes."""
+    return FORMAT + _encoder.encode(batch)
+
+
+def decode_samples(payload: bytes) -> SampleBatch:
+    """The sample batch in `payload`; raises `MalformedBatch`."""
+    try:
+        return _samples.decode(_body(payload))
+    except msgspec.DecodeError as error:
+        raise MalformedBatch(str(error)) from error
+
+
+def decode_readings(payload: bytes) -> ReadingBatch:
+    """The reading batch in `payload`; raises `MalformedBatch`."""
+    try:
+        return _readings.decode(_body(payload))
+    except msgspec.DecodeError as error:
+        raise MalformedBatch(str(error)) from error
+
+
+def _body(payload: bytes) -> memoryview:
+    if payload[:1] != FORMAT:
+        found = payload[:1].hex() or "nothing"
+        raise MalformedBatch(f"format byte 0x{found} is not known here (expected 0x01)")
+    return memoryview(payload)[1:]
