@@ -85,7 +85,8 @@ class DeviceType(Model):
     )
     device_class: str = Field(
         pattern=r"^[a-z][a-z0-9_]{0,62}$",
-        description="smoke, environment, gas, door, camera, edge …: the measurement in InfluxDB, and what rules match as `device_type`.",
+        description="smoke, environment, gas, door, camera, edge …: the measurement in InfluxDB, and what "
+        "rules match as `device_type`.",
     )
     vendor: str = ""
     model: str = ""

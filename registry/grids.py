@@ -4,7 +4,8 @@ from enum import StrEnum
 
 from pydantic import Field, model_validator
 
-from registry.model import Model, Text
+from language import N_
+from registry.model import Invalid, Model, Text
 
 Identifier = str
 
@@ -30,7 +31,7 @@ class Grid(Model):
     @model_validator(mode="after")
     def _parent_matches_level(self) -> "Grid":
         if (self.parent is None) != (self.level == 1):
-            raise ValueError("a grid of level 1 has no parent, every other has one")
+            raise Invalid(N_("a grid of level 1 has no parent, every other grid has one"))
         return self
 
 

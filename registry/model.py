@@ -2,7 +2,17 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from language import N_, Message
+
+
+class Invalid(ValueError):
+    """A value that breaks a rule no type can state; `message` says which, for people."""
+
+    def __init__(self, template: str, **values: object) -> None:
+        self.message = Message(template, values)
+        super().__init__(str(self.message))
 
 
 class Model(BaseModel):
@@ -12,8 +22,20 @@ class Model(BaseModel):
 
 
 def _by_language(value: object) -> object:
-    return {"zh": value, "en": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"zh": value, "en": value}
+    if isinstance(value, dict) and (unknown := value.keys() - {"zh", "en"}):
+        raise Invalid(
+            N_("`{key}` is no language that texts are kept in (zh, en)"), key=", ".join(map(str, unknown))
+        )
+    return value
 
 
 Text = Annotated[dict[str, str], BeforeValidator(_by_language)]
 """A name by language, ``{"zh": …, "en": …}``; a plain string stands for every language."""
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
+"""A stable id: letters, digits, ``_`` and ``-``, at most 63, starting with a letter or digit."""
+
+Token = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+"""An id that becomes part of a subject on the bus: small letters, digits and ``-``, at most 63."""

@@ -1,0 +1,85 @@
+"""What is wrong with a file of the site, in words that say where and what was probably meant."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from language import N_, Message
+
+Part = str | int
+"""One step into a document: a key or the index in a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to mend, and the exact spot.
+
+    `line` and `column` count from 1. `where` is the dotted way inside the file (``types[2].points``) or
+    the column's name in a table; `value` is what stands there, cut short, as text.
+    """
+
+    file: Path
+    line: int
+    column: int | None
+    where: str
+    value: str
+    message: Message
+    suggestion: Message | None = None
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        """``devices.csv:14:3: error: type: unknown device type `smok`; did you mean `smoke`?``."""
+        spot = f"{self.file.name}:{self.line}" + (f":{self.column}" if self.column else "")
+        where = f"{self.where}: " if self.where else ""
+        hint = f"; {self.suggestion}" if self.suggestion else ""
+        return f"{spot}: {self.severity}: {where}{self.message}{hint}"
+
+
+class InvalidConfiguration(Exception):
+    """A file of the site cannot be used as it is: stop, or keep the old one, and show `problems`."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class Positions(Protocol):
+    """Whatever can tell where in its file a value stands."""
+
+    def contains(self, path: tuple[Part, ...]) -> bool:
+        """Whether there is anything at `path`."""
+
+    def position(self, path: tuple[Part, ...]) -> tuple[int, int | None]:
+        """Line and column (from 1) of the value at `path`, or of the nearest thing around it."""
+
+    def key_position(self, path: tuple[Part, ...]) -> tuple[int, int | None]:
+        """Line and column (from 1) of the key that the last step of `path` names."""
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> Message | None:
+    """The nearest of `known` to `wrong` as a suggestion; None when nothing is near."""
+    names = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6)
+    return Message(N_("did you mean `{name}`?"), {"name": names[near[0]]}) if near else None
+
+
+def shown(value: object, *, limit: int = 60) -> str:
+    """`value` as a problem shows it: one line, cut at `limit` characters."""
+    text = "" if value is None else value if isinstance(value, str) else repr(value)
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def dotted(path: Iterable[Part]) -> str:
+    """A path as people write it: ``points[2].unit``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def in_reading_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Sorted by file, line and column: the order in which somebody mends them."""
+    return sorted(problems, key=lambda p: (str(p.file), p.line, p.column or 0, p.where))
