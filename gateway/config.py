@@ -1,0 +1,107 @@
+"""The gateway's configuration: one YAML file, validated as a whole, secrets only by file name."""
+
+import ipaddress
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from registry.model import Model
+
+
+class BusConfig(Model):
+    """Where NATS JetStream is."""
+
+    url: str = Field("nats://127.0.0.1:4222", description="Server address; tls:// for an encrypted link.")
+    user: str = Field("", description="NATS user; empty: no authentication.")
+    password_file: Path | None = Field(None, description="File (mode 600) that holds the password.")
+    ca_file: Path | None = Field(None, description="Certificate authority of a tls:// server.")
+    alarm_bytes: int = Field(2 << 30, gt=0, description="Bytes that each alarm stream may take on disk.")
+    telemetry_bytes: int = Field(
+        8 << 30, gt=0, description="Bytes that each telemetry stream may take on disk."
+    )
+
+
+class InfluxConfig(Model):
+    """Where readings go besides the embedded store."""
+
+    url: str = Field(description="http://host:8086", pattern=r"^https?://")
+    database: str = Field("gridwarden", min_length=1, description="Database (1.x, 3) or mapped bucket (2.x).")
+    user: str = Field("", description="User with write rights; empty: no authentication.")
+    password_file: Path | None = Field(None, description="File (mode 600) that holds the password or token.")
+    create: bool = Field(True, description="Create the database when the user may.")
+
+
+class WebConfig(Model):
+    """Where the API and the console are served."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; anything but loopback needs TLS.")
+    port: int = Field(8420, ge=0, le=65535, description="0: any free port.")
+    certificate_file: Path | None = Field(None, description="TLS certificate (PEM).")
+    key_file: Path | None = Field(None, description="TLS key (PEM, mode 600).")
+
+    @model_validator(mode="after")
+    def _no_open_door(self) -> "WebConfig":
+        if not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host!r} is not loopback, and this version has no login yet: "
+                "listen on 127.0.0.1 and put a proxy with TLS and authentication in front"
+            )
+        return self
+
+
+class GatewayConfig(Model):
+    """Everything a gateway process needs to know."""
+
+    site: Path = Field(description="The site folder.")
+    data: Path = Field(description="The gateway's own directory: store, ledger, operations database.")
+    edges: Path | None = Field(
+        None, description="Folder of local edges' data, for the books; none: edges elsewhere."
+    )
+    bus: BusConfig = BusConfig()
+    web: WebConfig = WebConfig()
+    influx: InfluxConfig | None = None
+    embedded: bool = Field(True, description="Keep readings in the embedded store.")
+    keep_days: float = Field(30, gt=0, description="Days that the embedded store keeps readings.")
+    partition: Literal[0] = Field(0, description="The partition this worker serves.")
+
+    @model_validator(mode="after")
+    def _some_store(self) -> "GatewayConfig":
+        if not self.embedded and self.influx is None:
+            raise ValueError("readings would be stored nowhere: set `influx`, or `embedded: true`")
+        return self
+
+    @field_validator("influx")
+    @classmethod
+    def _credentials_need_tls(cls, influx: InfluxConfig | None) -> InfluxConfig | None:
+        if influx is not None and influx.user:
+            parts = urlsplit(influx.url)
+            if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+                raise ValueError(f"{influx.url} would carry the password in clear text: use https://")
+        return influx
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` never leaves this machine."""
+    if host in ("localhost", ""):
+        return host == "localhost"
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def read_secret(path: Path | None, environment: str = "") -> str:
+    """The secret in `environment`'s value or in the file, stripped; empty when there is neither.
+
+    Raises PermissionError when the file can be read by others, OSError when it cannot be read.
+    """
+    if environment:
+        return environment
+    if path is None:
+        return ""
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise PermissionError(f"{path}: mode {mode:o} lets others read this secret; run: chmod 600 {path}")
+    return path.read_text(encoding="utf-8").strip()

@@ -1,0 +1,154 @@
+"""Child processes: started in order, watched, restarted with back-off, stopped in reverse order.
+
+No child outlives its parent: each asks the kernel (``PR_SET_PDEATHSIG``) for SIGTERM when the parent is
+gone, kill -9 included. What a child writes goes to a log file of its own.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+PR_SET_PDEATHSIG: Final = 1
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 30.0
+STEADY_SECONDS: Final = 30.0
+"""A child that ran this long has recovered: its next restart waits `FIRST_PAUSE` again."""
+
+LOG_BYTES: Final = 10 << 20
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class ChildFailed(RuntimeError):
+    """A child ended before it was ready. Show its last words and stop."""
+
+
+@dataclass(slots=True)
+class Child:
+    """One process to keep running."""
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    patience: float = 2.0
+    """Seconds that it gets to stop before it is killed."""
+    process: asyncio.subprocess.Process | None = None
+    restarts: int = 0
+
+    async def start(self) -> asyncio.subprocess.Process:
+        """Start the process; its output is appended to `log`."""
+        parent = os.getpid()
+
+        def die_with_parent() -> None:
+            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != parent:
+                os._exit(1)
+
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        with self.log.open("ab") as sink:
+            self.process = await asyncio.create_subprocess_exec(
+                *self.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                env={**os.environ, **self.environment},
+                start_new_session=True,  # Ctrl-C reaches the parent only, which stops children in order
+                preexec_fn=die_with_parent,
+            )
+        return self.process
+
+    def last_words(self, lines: int = 12) -> str:
+        """The end of the log."""
+        if not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+    async def stop(self) -> None:
+        """SIGTERM, then SIGKILL after `patience`."""
+        process = self.process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), self.patience)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+class Supervisor:
+    """Keeps children running until it is stopped."""
+
+    def __init__(self, on_restart: Callable[[Child, int, float], None]) -> None:
+        """`on_restart(child, exit code, pause)` is told of every child that ended by itself."""
+        self._on_restart = on_restart
+        self._children: list[Child] = []
+        self._watchers: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    @property
+    def children(self) -> Sequence[Child]:
+        """In the order of their start."""
+        return self._children
+
+    async def run(
+        self, child: Child, ready: Callable[[], Awaitable[bool]] | None = None, within: float = 30
+    ) -> None:
+        """Start `child`, wait until `ready` says so, then watch it.
+
+        Raises `ChildFailed` when it ends or is not ready in time.
+        """
+        process = await child.start()
+        self._children.append(child)
+        deadline = time.monotonic() + within
+        while ready is not None and not await ready():
+            if process.returncode is not None:
+                raise ChildFailed(child.last_words() or f"exit code {process.returncode}")
+            if time.monotonic() > deadline:
+                raise ChildFailed(f"not ready after {within:.0f} s\n{child.last_words()}")
+            await asyncio.sleep(0.05)
+        self._watchers.append(asyncio.create_task(self._watch(child), name=f"watch {child.name}"))
+
+    async def _watch(self, child: Child) -> None:
+        pause = FIRST_PAUSE
+        while child.process is not None:
+            started = time.monotonic()
+            code = await child.process.wait()
+            if self._stopping:
+                return
+            if time.monotonic() - started > STEADY_SECONDS:
+                pause = FIRST_PAUSE
+            wait = pause * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not secrecy
+            self._on_restart(child, code, wait)
+            await asyncio.sleep(wait)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            child.restarts += 1
+            await child.start()
+
+    async def stop(self) -> None:
+        """Stop all children, the last started first."""
+        self._stopping = True
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+        for child in reversed(self._children):
+            await child.stop()
+
+
+def own_command(*arguments: str) -> list[str]:
+    """The command line that runs GridWarden itself with `arguments`."""
+    return [sys.executable, "-m", "gridwarden", *arguments]
