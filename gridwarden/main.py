@@ -1,0 +1,319 @@
+"""The command ``gridwarden``: its sub-commands, each imported only when it runs.
+
+An edge box starts in a few tens of megabytes because ``gridwarden edge`` never imports the gateway.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gridwarden.console_text import _, say
+
+app = typer.Typer(
+    name="gridwarden",
+    help=_("The sensing edge and gateway of a community's safety platform."),
+    epilog=_("Start with: gridwarden up"),
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SiteFolder = Annotated[Path, typer.Argument(help=_("The site folder (site.yaml, devices.csv, edges/ …)."))]
+DataFolder = Annotated[Path, typer.Option("--data", help=_("Where everything is kept."))]
+DEFAULT_DATA = Path("var")
+DEFAULT_SITE = Path("var/site")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from gridwarden import __version__
+
+        typer.echo(f"gridwarden {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help=_("Show the version."))
+    ] = False,
+) -> None:
+    """Options that hold for every command."""
+
+
+@app.command(
+    help=_("Run everything on this machine: message bus, gateway, edge agents, simulators.")
+    + "\n\n"
+    + _("Example: gridwarden up --devices 500 --port 8421"),
+)
+def up(
+    data: DataFolder = DEFAULT_DATA,
+    site: Annotated[
+        Path | None,
+        typer.Option(help=_("Your own site folder; default: the reference community in DATA/site.")),
+    ] = None,
+    devices: Annotated[
+        int, typer.Option(min=10, max=50_000, help=_("Devices of the reference community, when it is made."))
+    ] = 2000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help=_("Port of the console and the API."))] = 8420,
+    bus_port: Annotated[
+        int, typer.Option(min=0, max=65535, help=_("Port of the message bus (NATS)."))
+    ] = 4222,
+    mqtt_port: Annotated[int, typer.Option(min=0, max=65535, help=_("Port of the MQTT broker."))] = 1883,
+    influx: Annotated[
+        str, typer.Option(help=_("Write to this InfluxDB too, e.g. http://127.0.0.1:8086"))
+    ] = "",
+    influx_database: Annotated[str, typer.Option(help=_("InfluxDB database."))] = "gridwarden",
+    influx_user: Annotated[str, typer.Option(envvar="GRIDWARDEN_INFLUX_USER", help=_("InfluxDB user."))] = "",
+    influx_password_file: Annotated[
+        Path | None,
+        typer.Option(help=_("File (mode 600) with the password; or set GRIDWARDEN_INFLUX_PASSWORD.")),
+    ] = None,
+    simulators: Annotated[
+        bool, typer.Option("--simulators/--no-simulators", help=_("Simulated devices on the real wires."))
+    ] = True,
+    scenario: Annotated[
+        str, typer.Option(help=_("What the simulators play; see: gridwarden simulate --list"))
+    ] = "demo",
+) -> None:
+    """Run everything on this machine."""
+    from gridwarden.commands import up as command
+
+    command.run(
+        command.Options(
+            data=data,
+            site=site,
+            devices=devices,
+            port=port,
+            bus_port=bus_port,
+            mqtt_port=mqtt_port,
+            influx=influx,
+            influx_database=influx_database,
+            influx_user=influx_user,
+            influx_password_file=influx_password_file,
+            simulators=simulators,
+            scenario=scenario,
+        )
+    )
+
+
+@app.command(
+    help=_("Run one edge agent: reads the devices of its wires, loses nothing while the link is down.")
+    + "\n\n"
+    + _("Example: gridwarden edge /etc/gridwarden/site --id east-1 --bus tls://core:4222"),
+)
+def edge(
+    site: SiteFolder,
+    edge_id: Annotated[str, typer.Option("--id", help=_("Which edge of the site this is."))],
+    data: DataFolder = DEFAULT_DATA,
+    bus: Annotated[str, typer.Option(help=_("The message bus."))] = "nats://127.0.0.1:4222",
+    user: Annotated[str, typer.Option(help=_("User on the message bus."))] = "",
+    password_file: Annotated[Path | None, typer.Option(help=_("File (mode 600) with its password."))] = None,
+) -> None:
+    """Run one edge agent."""
+    from gridwarden.commands import edge as command
+
+    command.run(site, edge_id, data, bus, user, password_file)
+
+
+@app.command(
+    help=_("Run the gateway: normalise, store, apply rules, keep cases, serve the API and the console.")
+    + "\n\n"
+    + _("Example: gridwarden gateway --config /etc/gridwarden/gateway.yaml"),
+)
+def gateway(
+    config: Annotated[Path, typer.Option("--config", "-c", help=_("The gateway's configuration (YAML)."))],
+) -> None:
+    """Run the gateway."""
+    from gridwarden.commands import gateway as command
+
+    command.run(config)
+
+
+@app.command(
+    help=_("Check a site folder: every mistake with file, line, value and what was probably meant.")
+    + "\n\n"
+    + _("Example: gridwarden check /etc/gridwarden/site"),
+)
+def check(
+    site: SiteFolder = DEFAULT_SITE,
+    as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
+) -> None:
+    """Check a site folder."""
+    from gridwarden.commands import check as command
+
+    raise typer.Exit(command.run(site, as_json=as_json))
+
+
+@app.command(
+    help=_("Play a scenario on simulated devices, on the real wires.")
+    + "\n\n"
+    + _("Example: gridwarden simulate kitchen-fire --speed 10"),
+)
+def simulate(
+    scenario: Annotated[str, typer.Argument(help=_("Name of a scenario, or a YAML file."))] = "",
+    site: Annotated[Path, typer.Option(help=_("The site folder."))] = DEFAULT_SITE,
+    data: DataFolder = DEFAULT_DATA,
+    edge_id: Annotated[str, typer.Option("--edge", help=_("Only the devices of this edge."))] = "",
+    speed: Annotated[float, typer.Option(min=0.01, max=1000, help=_("Times faster than life."))] = 1.0,
+    seed: Annotated[int, typer.Option(help=_("The same seed, the same noise."))] = 2026,
+    broker: Annotated[str, typer.Option(help=_("MQTT broker instead of the site's."))] = "",
+    serve: Annotated[bool, typer.Option("--serve", hidden=True)] = False,
+    list_: Annotated[bool, typer.Option("--list", help=_("List the scenarios."))] = False,
+) -> None:
+    """Play a scenario."""
+    from gridwarden.commands import simulate as command
+
+    raise typer.Exit(
+        command.run(
+            scenario,
+            site=site,
+            data=data,
+            edge=edge_id,
+            speed=speed,
+            seed=seed,
+            broker=broker,
+            serve=serve,
+            list_=list_,
+        )
+    )
+
+
+@app.command(
+    help=_("Record what devices really send: MQTT topics or the bytes of a serial line.")
+    + "\n\n"
+    + _("Example: gridwarden record traffic.jsonl.gz --broker mqtt://127.0.0.1:1883 --topic 'zigbee2mqtt/#'"),
+)
+def record(
+    file: Annotated[Path, typer.Argument(help=_("File to write (JSON lines; .gz compresses)."))],
+    broker: Annotated[str, typer.Option(help=_("MQTT broker to listen to."))] = "",
+    topic: Annotated[list[str] | None, typer.Option(help=_("MQTT topic filter; may be repeated."))] = None,
+    port: Annotated[str, typer.Option(help=_("Serial line to listen to."))] = "",
+    baud: Annotated[int, typer.Option(help=_("Baud rate of the serial line."))] = 9600,
+    user: Annotated[str, typer.Option(help=_("User on the broker."))] = "",
+    password_file: Annotated[Path | None, typer.Option(help=_("File (mode 600) with its password."))] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help=_("Stop after this time."))] = None,
+) -> None:
+    """Record real traffic."""
+    from gridwarden.commands import traffic as command
+
+    raise typer.Exit(
+        command.record(
+            file,
+            broker=broker,
+            topics=topic or [],
+            port=port,
+            baud=baud,
+            user=user,
+            password_file=password_file,
+            seconds=seconds,
+        )
+    )
+
+
+@app.command(
+    help=_("Send recorded traffic again, byte for byte, with the same spacing.")
+    + "\n\n"
+    + _("Example: gridwarden replay traffic.jsonl.gz --broker mqtt://127.0.0.1:1883 --speed 5"),
+)
+def replay(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=_("A recording."))],
+    broker: Annotated[str, typer.Option(help=_("MQTT broker to send to."))] = "",
+    port: Annotated[str, typer.Option(help=_("Serial line to send to."))] = "",
+    baud: Annotated[int, typer.Option(help=_("Baud rate of the serial line."))] = 9600,
+    user: Annotated[str, typer.Option(help=_("User on the broker."))] = "",
+    password_file: Annotated[Path | None, typer.Option(help=_("File (mode 600) with its password."))] = None,
+    speed: Annotated[float, typer.Option(min=0.01, max=1000, help=_("Times faster than life."))] = 1.0,
+) -> None:
+    """Replay recorded traffic."""
+    from gridwarden.commands import traffic as command
+
+    raise typer.Exit(
+        command.replay(
+            file, broker=broker, port=port, baud=baud, user=user, password_file=password_file, speed=speed
+        )
+    )
+
+
+@app.command(
+    help=_("Prove that the books balance: taken = waiting + in stream + stored + quarantined + duplicates.")
+    + "\n\n"
+    + _("Example: gridwarden audit --watch"),
+)
+def audit(
+    data: DataFolder = DEFAULT_DATA,
+    watch: Annotated[bool, typer.Option("--watch", help=_("Again every two seconds."))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
+    rows: Annotated[int, typer.Option(min=0, help=_("Accounts to list, those in doubt first."))] = 20,
+) -> None:
+    """Prove that the books balance."""
+    from gridwarden.commands import audit as command
+
+    raise typer.Exit(command.run(data, watch=watch, as_json=as_json, rows=rows))
+
+
+@app.command(
+    help=_("Look for what is wrong with this machine and this installation, and say how to mend it.")
+    + "\n\n"
+    + _("Example: gridwarden doctor"),
+)
+def doctor(
+    data: DataFolder = DEFAULT_DATA,
+    influx: Annotated[str, typer.Option(help=_("An InfluxDB to look at too."))] = "",
+    influx_user: Annotated[str, typer.Option(envvar="GRIDWARDEN_INFLUX_USER", help=_("InfluxDB user."))] = "",
+    influx_password_file: Annotated[
+        Path | None,
+        typer.Option(help=_("File (mode 600) with the password; or set GRIDWARDEN_INFLUX_PASSWORD.")),
+    ] = None,
+) -> None:
+    """Look for what is wrong."""
+    from gridwarden.commands import doctor as command
+
+    raise typer.Exit(command.run(data, influx, influx_user, influx_password_file))
+
+
+@app.command(
+    help=_("Measure this machine: the whole path's speed, latency and memory; a table and JSON.")
+    + "\n\n"
+    + _("Example: gridwarden bench --seconds 20 --json bench.json"),
+)
+def bench(
+    seconds: Annotated[float, typer.Option(min=2, max=600, help=_("Length of each measurement."))] = 15,
+    only: Annotated[
+        list[str] | None, typer.Option(help=_("Only these measurements; may be repeated."))
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help=_("Write the figures here."))] = None,
+    profile: Annotated[bool, typer.Option("--profile", help=_("Also say where the time goes."))] = False,
+) -> None:
+    """Measure this machine."""
+    from gridwarden.commands import bench as command
+
+    raise typer.Exit(command.run(seconds=seconds, only=only or [], json_file=json_file, profile=profile))
+
+
+@app.command(
+    help=_("Write the reference community as a site folder: a start for your own.")
+    + "\n\n"
+    + _("Example: gridwarden community my-site --devices 200"),
+)
+def community(
+    folder: Annotated[Path, typer.Argument(help=_("Folder to write; must not exist or be empty."))],
+    devices: Annotated[int, typer.Option(min=10, max=50_000, help=_("How many devices."))] = 2000,
+    seed: Annotated[int, typer.Option(help=_("The same seed, the same community."))] = 2026,
+) -> None:
+    """Write the reference community."""
+    from gridwarden.commands import community as command
+
+    raise typer.Exit(command.run(folder, devices=devices, seed=seed))
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        say("")
+        raise SystemExit(130) from None
