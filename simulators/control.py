@@ -1,0 +1,131 @@
+"""Playing a scenario on simulators that already run: a Unix socket, newline-delimited JSON.
+
+The one who asks sends one `Play`; the simulators answer with `Progress` lines and end with one whose
+kind is ``end`` or ``problem``. Hanging up stops the scenario and gives its devices back.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from language import N_
+from simulators.progress import Progress
+
+LONGEST_PATH: Final = 100
+"""Bytes that a Unix socket's path may have on every system we know (sun_path is 104 to 108)."""
+
+
+class Play(msgspec.Struct, frozen=True):
+    """Please play this scenario; `folder` may hold further scenarios."""
+
+    scenario: str
+    speed: float = 1.0
+    folder: str = ""
+    seed: int = 0
+    elsewhere: bool = False
+    """With devices chosen at random instead of the first that fit."""
+
+
+class NobodyThere(Exception):
+    """No simulators listen on the socket. Start some."""
+
+
+_play = msgspec.json.Decoder(Play)
+_progress = msgspec.json.Decoder(Progress)
+_encode = msgspec.json.encode
+
+Tell = Callable[[Progress], Awaitable[None]]
+Player = Callable[[Play, Tell], Awaitable[None]]
+
+
+async def serve(path: Path, play: Player) -> None:
+    """Listen on `path` until cancelled.
+
+    Raises ValueError when the path is too long for a socket, OSError when it cannot be made. A socket
+    file that nobody listens on any more is replaced.
+    """
+    listener = _listen(path)
+    made = _inode(path)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def tell(progress: Progress) -> None:
+            writer.write(_encode(progress) + b"\n")
+            await writer.drain()
+
+        with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+            try:
+                request = _play.decode(await reader.readuntil(b"\n"))
+            except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                return
+            except msgspec.DecodeError as error:
+                await tell(Progress(0.0, N_("not understood: {reason}"), {"reason": str(error)}, "problem"))
+                return
+            await _until_hung_up(play(request, tell), reader)
+
+    try:
+        async with await asyncio.start_unix_server(answer, sock=listener) as server:
+            await server.serve_forever()
+    finally:
+        if _inode(path) == made:
+            path.unlink(missing_ok=True)  # noqa: ASYNC240 - one unlink at the very end
+
+
+async def _until_hung_up(story: Awaitable[None], reader: asyncio.StreamReader) -> None:
+    """Let the story run until it is over or the listener hangs up."""
+    telling = asyncio.ensure_future(story)
+    hanging_up = asyncio.ensure_future(reader.read(1))
+    try:
+        await asyncio.wait({telling, hanging_up}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        telling.cancel()
+        hanging_up.cancel()
+        await asyncio.gather(telling, hanging_up, return_exceptions=True)
+    if not telling.cancelled() and (error := telling.exception()) is not None:
+        raise error
+
+
+async def ask(path: Path, request: Play) -> AsyncIterator[Progress]:
+    """Have `request` played by the simulators on `path`; raises `NobodyThere`."""
+    _check(path)
+    try:
+        reader, writer = await asyncio.open_unix_connection(str(path))
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise NobodyThere(str(path)) from error
+    with contextlib.closing(writer):
+        writer.write(_encode(request) + b"\n")
+        while line := await reader.readline():
+            yield _progress.decode(line)
+
+
+def _listen(path: Path) -> socket.socket:
+    _check(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _inode(path: Path) -> int | None:
+    """Which file `path` is: another one when somebody replaced it."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _check(path: Path) -> None:
+    if len(os.fsencode(path)) > LONGEST_PATH:
+        raise ValueError(f"{path} is too long for a Unix socket (at most {LONGEST_PATH} bytes)")

@@ -1,0 +1,90 @@
+"""What was sent: one line per value, for audits that compare it with what arrived.
+
+A record is gzipped JSON lines, one `Sent` each:
+``{"time": 1795471200000000000, "device": "kitchen-3", "point": "smoke", "value": true, "wire": true}``.
+Every second of writing ends in a complete gzip block, so that a killed simulator leaves a readable
+file; `read_record` takes such a file as it is.
+"""
+
+import gzip
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import msgspec
+
+from readings import Scalar
+
+
+class Sent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One value that left a simulator.
+
+    `value` is canonical (what a store should hold), `wire` what stood on the wire. `time` is when it
+    left, in nanoseconds since 1970-01-01 UTC; on MQTT only messages that the broker acknowledged are
+    written down. `note` tells a camera event's messages apart: new, update, end.
+    """
+
+    time: int
+    device: str
+    point: str
+    value: Scalar
+    wire: Scalar
+    event: str = ""
+    note: str = ""
+
+
+class Record:
+    """A file that grows by one line per value."""
+
+    def __init__(self, path: Path) -> None:
+        """Begin a new file at `path` (``….jsonl.gz``), or in the folder `path` under a name of its own."""
+        if path.name.endswith(".gz"):
+            self.path = path
+        else:
+            stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+            self.path = path / f"sent-{stamp}-{time.monotonic_ns() % 1000:03}.jsonl.gz"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: BinaryIO = self.path.open("wb")
+        self._gzip = zlib.compressobj(6, zlib.DEFLATED, 31)
+        self._encode = msgspec.json.Encoder().encode
+        self._flushed = time.monotonic()
+        self.written = 0
+
+    def write(self, sent: Sent) -> None:
+        """Append one value."""
+        self._file.write(self._gzip.compress(self._encode(sent) + b"\n"))
+        self.written += 1
+        if time.monotonic() - self._flushed > 1.0:
+            self.flush()
+
+    def flush(self) -> None:
+        """Make everything written so far readable."""
+        self._file.write(self._gzip.flush(zlib.Z_SYNC_FLUSH))
+        self._file.flush()
+        self._flushed = time.monotonic()
+
+    def close(self) -> None:
+        """End the file in good order."""
+        if not self._file.closed:
+            self._file.write(self._gzip.flush())
+            self._file.close()
+
+
+def read_record(path: Path) -> Iterator[Sent]:
+    """The values in a record, also in one whose simulator was killed; raises `msgspec.DecodeError`."""
+    decode = msgspec.json.Decoder(Sent).decode
+    rest = b""
+    with gzip.open(path) as lines:
+        reader = cast(Any, lines)
+        while True:
+            try:
+                block = reader.read1(65_536)
+            except EOFError:
+                return
+            if not block:
+                return
+            *whole, rest = (rest + block).split(b"\n")
+            for line in whole:
+                yield decode(line)
