@@ -18,6 +18,11 @@ def tell(template: str, **values: object) -> str:
     return _translate(Message(template, values))
 
 
+def translate(message: Message) -> str:
+    """`message` in the language of the environment."""
+    return _translate(message)
+
+
 def say(text: str) -> None:
     """One line on standard output, at once."""
     sys.stdout.write(f"{text}\n")

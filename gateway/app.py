@@ -1,0 +1,96 @@
+"""The web application: API, metrics, and the built console's pages."""
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI, Response
+from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as ASGIMessage
+
+from gateway.api import problems
+from gateway.api.problems import NotFound
+from gateway.api.routes import router
+from gateway.api.views import Views
+
+PAGES: Final = Path(__file__).with_name("pages")
+
+_DESCRIPTION: Final = """\
+Devices, readings, alarms and cases of one community.
+
+Errors are RFC 9457 problem documents. Times are RFC 3339 in UTC. `GET /api/v1/live` pushes changes as
+server-sent events. Whatever the console can do, another system can do here.
+"""
+
+_CONTENT_POLICY: Final = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+
+
+class SecurityHeaders:
+    """Adds the headers that keep a browser from running or framing what is not ours."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def guarded(message: ASGIMessage) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Referrer-Policy", "same-origin")
+            await send(message)
+
+        await self._app(scope, receive, guarded if scope["type"] == "http" else send)
+
+
+def create_app(views: Views, metrics: CollectorRegistry, version: str, pages: Path = PAGES) -> FastAPI:
+    """The application that answers with `views`."""
+    app = FastAPI(
+        title="GridWarden",
+        version=version,
+        description=_DESCRIPTION,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    app.state.views = views
+    app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=3)
+    problems.install(app)
+
+    app.add_middleware(SecurityHeaders)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def prometheus() -> PlainTextResponse:
+        return PlainTextResponse(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
+
+    app.include_router(router)
+    _serve_pages(app, pages)
+    return app
+
+
+def _serve_pages(app: FastAPI, pages: Path) -> None:
+    index = pages / "index.html"
+    if (pages / "assets").is_dir():
+        app.mount("/assets", StaticFiles(directory=pages / "assets"), name="assets")
+
+    @app.get("/{path:path}", include_in_schema=False)
+    def page(path: str) -> Response:
+        file = (pages / path).resolve()
+        if path and file.is_file() and file.is_relative_to(pages.resolve()):
+            return FileResponse(file)
+        if path.startswith("api/"):
+            raise NotFound(path)
+        if not index.is_file():
+            return PlainTextResponse(
+                "The console's pages are not built. Run ./run once.",
+                status_code=503,
+            )
+        return FileResponse(index, headers={"Cache-Control": "no-cache"})

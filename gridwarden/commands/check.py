@@ -1,0 +1,63 @@
+"""``gridwarden check``: every mistake of a site folder, in the order in which somebody mends them."""
+
+import json
+from pathlib import Path
+
+from gridwarden.configuration import load_configuration
+from gridwarden.console_text import complain, say, tell, translate
+from registry.problems import Problem
+
+
+def run(site: Path, *, as_json: bool) -> int:
+    """Check `site`; the exit code is 1 when it has errors."""
+    loaded = load_configuration(site)
+    errors = sum(problem.severity == "error" for problem in loaded.problems)
+    if as_json:
+        say(json.dumps([_as_json(problem) for problem in loaded.problems], ensure_ascii=False, indent=2))
+        return 1 if errors else 0
+    for problem in loaded.problems:
+        complain_about(problem)
+    if errors:
+        complain(
+            tell(
+                "{errors} errors, {warnings} warnings", errors=errors, warnings=len(loaded.problems) - errors
+            )
+        )
+        return 1
+    if loaded.site is not None:
+        say(
+            tell(
+                "{site}: sound. {grids} grids, {places} places, {devices} devices of {types} types, "
+                "{edges} edges, {rules} rules.",
+                site=site,
+                grids=len(loaded.site.grids),
+                places=len(loaded.site.places),
+                devices=len(loaded.site.devices),
+                types=len(loaded.site.types),
+                edges=len(loaded.site.edges),
+                rules=len(loaded.rules),
+            )
+        )
+    return 0
+
+
+def complain_about(problem: Problem) -> None:
+    """One problem on standard error: where, what, and what was probably meant."""
+    spot = f"{problem.file}:{problem.line}" + (f":{problem.column}" if problem.column else "")
+    where = f"{problem.where}: " if problem.where else ""
+    hint = f"; {translate(problem.suggestion)}" if problem.suggestion else ""
+    kind = tell("error") if problem.severity == "error" else tell("warning")
+    complain(f"{spot}: {kind}: {where}{translate(problem.message)}{hint}")
+
+
+def _as_json(problem: Problem) -> dict[str, object]:
+    return {
+        "file": str(problem.file),
+        "line": problem.line,
+        "column": problem.column,
+        "where": problem.where,
+        "value": problem.value,
+        "severity": problem.severity,
+        "message": translate(problem.message),
+        "suggestion": translate(problem.suggestion) if problem.suggestion else None,
+    }

@@ -1,0 +1,329 @@
+"""``gridwarden up``: the whole platform on one machine, as processes of their own.
+
+Order of start: message bus, gateway, edge agents, simulators; they stop in reverse. Each step says what it
+does, and a step that fails says why and stops the rest.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+import httpx
+import yaml
+
+from gridwarden.commands.check import complain_about
+from gridwarden.configuration import Configuration, load_configuration
+from gridwarden.console_text import complain, say, stop, tell
+from gridwarden.news import follow
+from gridwarden.processes import Child, ChildFailed, Supervisor, own_command
+from ingest.nats_server import NatsPlan, prepare
+from simulators.community import write_community
+
+STOP_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What ``gridwarden up`` was asked for."""
+
+    data: Path
+    site: Path | None
+    devices: int
+    port: int
+    bus_port: int
+    mqtt_port: int
+    influx: str
+    influx_database: str
+    influx_user: str
+    influx_password_file: Path | None
+    simulators: bool
+    scenario: str
+
+
+def run(options: Options) -> None:
+    """Run until Ctrl-C or SIGTERM."""
+    data = options.data.resolve()
+    try:
+        (data / "run").mkdir(parents=True, exist_ok=True)
+        os.chmod(data / "run", 0o700)  # noqa: PTH101 - one call for a folder that may exist already
+    except OSError as error:
+        stop(tell("{folder} cannot be written: {reason}", folder=data, reason=error.strerror or error))
+    with _only_one(data), contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_Up(options, data).run())
+
+
+class _Up:
+    def __init__(self, options: Options, data: Path) -> None:
+        self.options = options
+        self.data = data
+        self.secrets = data / "run" / "secrets"
+        self.site = options.site.resolve() if options.site else data / "site"
+        self.address = f"http://127.0.0.1:{options.port}"
+        self.supervisor = Supervisor(self._restarted)
+
+    async def run(self) -> None:
+        started = time.monotonic()
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, stopping.set)
+        say(f"GridWarden  {self.data}")
+        work = asyncio.create_task(self._start(), name="start")
+        halt = asyncio.create_task(stopping.wait(), name="stop signal")
+        code = 0
+        try:
+            await asyncio.wait({work, halt}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+                self._ready(time.monotonic() - started)
+                news = asyncio.create_task(follow(self.address), name="news")
+                await halt
+                news.cancel()
+                await asyncio.gather(news, return_exceptions=True)
+        except _StepFailed as failed:
+            complain(str(failed))
+            code = 1
+        finally:
+            work.cancel()
+            halt.cancel()
+            await asyncio.gather(work, halt, return_exceptions=True)
+            before = time.monotonic()
+            if self.supervisor.children:
+                say(tell("Stopping …"))
+            await self.supervisor.stop()
+            if code == 0:
+                say(
+                    tell(
+                        "Stopped in {seconds} s. Nothing was lost.",
+                        seconds=f"{time.monotonic() - before:.1f}",
+                    )
+                )
+        if code:
+            raise SystemExit(code)
+
+    async def _start(self) -> None:
+        options = self.options
+        for name, port in (
+            ("--port", options.port),
+            ("--bus-port", options.bus_port),
+            ("--mqtt-port", options.mqtt_port),
+        ):
+            _port_is_free(name, port)
+        configuration = self._configuration()
+        assert configuration.site is not None  # noqa: S101 - _configuration has checked it
+        with _step(tell("message bus (NATS), MQTT broker")) as done:
+            plan = prepare(
+                self.data / "nats", self.secrets, port=options.bus_port, mqtt_port=options.mqtt_port
+            )
+            await self._run(Child("nats", plan.command, self._log("nats"), patience=1.5), plan.ready)
+            done(f"127.0.0.1:{options.bus_port}, MQTT 127.0.0.1:{options.mqtt_port}")
+        with _step(tell("gateway")) as done:
+            config = self._gateway_config(plan)
+            command = own_command("gateway", "--config", str(config))
+            environment = {}
+            if password := os.environ.get("GRIDWARDEN_INFLUX_PASSWORD"):
+                environment["GRIDWARDEN_INFLUX_PASSWORD"] = password
+            await self._run(
+                Child("gateway", command, self._log("gateway"), environment), self._gateway_answers
+            )
+            done(self.address)
+        if options.simulators:
+            with _step(tell("simulated devices")) as done:
+                await self._run(
+                    Child(
+                        "simulators",
+                        own_command(
+                            "simulate", options.scenario, "--serve",
+                            "--site", str(self.site), "--data", str(self.data),
+                            "--broker", f"mqtt://127.0.0.1:{options.mqtt_port}",
+                        ),
+                        self._log("simulators"),
+                        patience=1.0,
+                    )
+                )  # fmt: skip
+                done(tell("{devices} devices, scenario {scenario}",
+                          devices=len(configuration.site.devices), scenario=options.scenario))  # fmt: skip
+        for edge in configuration.site.edges:
+            with _step(tell("edge agent {edge}", edge=edge)) as done:
+                command = own_command(
+                    "edge", str(self.site), "--id", edge, "--data", str(self.data / "edges"),
+                    "--bus", f"nats://127.0.0.1:{options.bus_port}",
+                    "--user", plan.edge_user, "--password-file", str(plan.edge_password_file),
+                )  # fmt: skip
+                await self._run(Child(f"edge-{edge}", command, self._log(f"edge-{edge}")))
+                done("")
+
+    def _configuration(self) -> Configuration:
+        if self.options.site is None and not (self.site / "site.yaml").exists():
+            with _step(
+                tell("reference community with {devices} devices", devices=self.options.devices)
+            ) as done:
+                password = self.secrets / "mqtt.password"
+                write_community(
+                    self.site,
+                    devices=self.options.devices,
+                    broker_url=f"mqtt://127.0.0.1:{self.options.mqtt_port}",
+                    serial_dir=str(self.data / "sim"),
+                    username="mqtt",
+                    password_file=str(password),
+                )
+                done(str(self.site))
+        with _step(tell("site folder")) as done:
+            configuration = load_configuration(self.site)
+            if not configuration.sound:
+                for problem in configuration.problems:
+                    complain_about(problem)
+                raise _StepFailed(tell("{site} has errors: mend them and start again.", site=self.site))
+            assert configuration.site is not None  # noqa: S101 - sound says so
+            done(
+                tell(
+                    "{grids} grids, {devices} devices, {rules} rules",
+                    grids=len(configuration.site.grids),
+                    devices=len(configuration.site.devices),
+                    rules=len(configuration.rules),
+                )
+            )
+        return configuration
+
+    def _gateway_config(self, plan: NatsPlan) -> Path:
+        options = self.options
+        config: dict[str, Any] = {
+            "site": str(self.site),
+            "data": str(self.data / "gateway"),
+            "edges": str(self.data / "edges"),
+            "bus": {
+                "url": f"nats://127.0.0.1:{options.bus_port}",
+                "user": plan.core_user,
+                "password_file": str(plan.core_password_file),
+            },
+            "web": {"port": options.port},
+        }
+        if options.influx:
+            config["influx"] = {
+                "url": options.influx,
+                "database": options.influx_database,
+                "user": options.influx_user,
+                "password_file": str(options.influx_password_file.resolve())
+                if options.influx_password_file
+                else None,
+            }
+        path = self.data / "run" / "gateway.yaml"
+        path.write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        return path
+
+    async def _run(self, child: Child, ready: Callable[[], Any] | None = None) -> None:
+        try:
+            await self.supervisor.run(child, ready)
+        except (ChildFailed, OSError) as error:
+            raise _StepFailed(tell("{name} did not start:\n{why}", name=child.name, why=error)) from error
+
+    async def _gateway_answers(self) -> bool:
+        try:
+            async with httpx.AsyncClient(trust_env=False) as client:
+                answer = await client.get(f"{self.address}/api/v1/health", timeout=1)
+        except httpx.TransportError:
+            return False
+        return answer.status_code == httpx.codes.OK
+
+    def _log(self, name: str) -> Path:
+        return self.data / "log" / f"{name}.log"
+
+    def _restarted(self, child: Child, code: int, pause: float) -> None:
+        say(
+            tell(
+                "{name} ended (exit code {code}); starting it again in {pause} s. Its log: {log}",
+                name=child.name,
+                code=code,
+                pause=f"{pause:.1f}",
+                log=child.log,
+            )
+        )
+
+    def _ready(self, seconds: float) -> None:
+        say("")
+        say(
+            tell(
+                "Ready after {seconds} s.  Console: {address}", seconds=f"{seconds:.1f}", address=self.address
+            )
+        )
+        say(tell("Ctrl-C stops everything; what happens is told here:"))
+        say("")
+
+
+class _StepFailed(Exception):
+    """A step of the start went wrong; the text says why."""
+
+
+@contextlib.contextmanager
+def _step(what: str) -> Iterator[Callable[[str], None]]:
+    """Say what begins, and on the same line how it ended."""
+    import sys
+
+    sys.stdout.write(f"  {what} … ")
+    sys.stdout.flush()
+    ended = False
+
+    def done(note: str) -> None:
+        nonlocal ended
+        ended = True
+        say(note or tell("running"))
+
+    try:
+        yield done
+    finally:
+        if not ended:
+            say(tell("failed"))
+
+
+@contextlib.contextmanager
+def _only_one(data: Path) -> Iterator[None]:
+    """Hold the installation's lock; a second ``up`` on the same folder is refused."""
+    path = data / "run" / "up.lock"
+    with path.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            stop(
+                tell(
+                    "GridWarden already runs on {data} (process {pid}). "
+                    "Use its console, stop it with Ctrl-C, or name another folder with --data.",
+                    data=data,
+                    pid=lock.read().strip() or "?",
+                )
+            )
+        _write_pid(lock)
+        yield
+
+
+def _write_pid(lock: IO[str]) -> None:
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+
+
+def _port_is_free(option: str, port: int) -> None:
+    if port == 0:
+        return
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise _StepFailed(
+                tell(
+                    "port {port} is taken ({reason}). Choose another with {option}, "
+                    "or see who has it: ss -ltnp 'sport = {port}'",
+                    port=port,
+                    reason=error.strerror,
+                    option=option,
+                )
+            ) from error
