@@ -126,19 +126,28 @@ class Publisher:
         )
 
     async def _talk(self, client: aiomqtt.Client) -> None:
-        greeting = deque(self._opening())
-        while greeting:
-            await self._flush(client, greeting)
-        self.connected.set()
-        while True:
-            self._news.clear()
-            self._take_due()
-            if self._queue:
-                await self._flush(client, self._queue)
-                continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._pause()):
-                    await self._news.wait()
+        # nothing is subscribed: this ends with the connection, also when there is nothing to send
+        lost = asyncio.ensure_future(anext(client.messages))
+        lost.add_done_callback(lambda _: self._news.set())
+        try:
+            greeting = deque(self._opening())
+            while greeting:
+                await self._flush(client, greeting)
+            self.connected.set()
+            while not lost.done():
+                self._news.clear()
+                self._take_due()
+                if self._queue:
+                    await self._flush(client, self._queue)
+                    continue
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._pause()):
+                        await self._news.wait()
+            raise aiomqtt.MqttError("the connection is lost")
+        finally:
+            lost.cancel()
+            with contextlib.suppress(aiomqtt.MqttError, asyncio.CancelledError):
+                await lost
 
     def _take_due(self) -> None:
         now = self._clock.elapsed()
@@ -146,30 +155,44 @@ class Publisher:
             _, _, job = heapq.heappop(self._agenda)
             self._queue.extend(job())
 
-    def _pause(self) -> float:
-        """Seconds to the next thing due; at most so long that a lost connection is noticed."""
+    def _pause(self) -> float | None:
+        """Seconds to the next thing due."""
         if not self._agenda:
-            return 5.0
-        return min(max(0.0, (self._agenda[0][0] - self._clock.elapsed()) / self._clock.speed), 5.0)
+            return None
+        return max(0.0, (self._agenda[0][0] - self._clock.elapsed()) / self._clock.speed)
 
     async def _flush(self, client: aiomqtt.Client, queue: deque[Outgoing]) -> None:
         """Send the head of `queue` and take off what was acknowledged; raises `aiomqtt.MqttError`."""
         head = list(itertools.islice(queue, IN_FLIGHT))
-        results = await asyncio.gather(
+        sending = asyncio.gather(
             *(client.publish(m.topic, m.payload, qos=1, retain=m.retain) for m in head),
             return_exceptions=True,
         )
-        for _ in head:
-            queue.popleft()
-        failed = [m for m, result in zip(head, results, strict=True) if result is not None]
-        queue.extendleft(reversed(failed))
-        for message, result in zip(head, results, strict=True):
-            if result is None and self._record is not None:
-                for sent in message.sent:
-                    self._record.write(sent)
+        try:
+            results = await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            # told to end: what is on its way still gets its line in the record
+            done, _ = await asyncio.wait({sending}, timeout=1.0)
+            if done:
+                self._settle(head, sending.result(), queue)
+            raise
+        self._settle(head, results, queue)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+
+    def _settle(
+        self, head: Sequence[Outgoing], results: Sequence[BaseException | None], queue: deque[Outgoing]
+    ) -> None:
+        """Take off `queue` and write down what was acknowledged; the rest stays at its head."""
+        for _ in head:
+            queue.popleft()
+        queue.extendleft(reversed([m for m, result in zip(head, results, strict=True) if result]))
+        if self._record is not None:
+            for message, result in zip(head, results, strict=True):
+                if result is None:
+                    for sent in message.sent:
+                        self._record.write(sent)
 
     async def _say_goodbye(self, client: aiomqtt.Client) -> None:
         with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
