@@ -18,6 +18,7 @@ _BATTERY_LIFE: Final = 420 * DAY
 
 _QUIET: Final[dict[str, tuple[float, float, int]]] = {
     # unit → (usual value, swing, decimals)
+    "1": (0.0, 0.0, 0),
     "Cel": (21.0, 2.5, 1),
     "%": (52.0, 8.0, 1),
     "%LEL": (0.0, 0.8, 1),

@@ -19,6 +19,7 @@ from simulators.device import Change, Fault, Occur, SimulatedDevice
 from simulators.modbus_line import flip_bits
 from simulators.publisher import Broker, Outgoing, Publisher
 from simulators.record import Record, Sent
+from simulators.wire_values import from_wire
 
 UPDATE_EVERY: Final = 2.0
 """Seconds between two updates of an object that stays in the picture."""
@@ -77,7 +78,7 @@ class FrigateRecorder:
             name=name,
             clock=clock,
             record=record,
-            opening=lambda: [Outgoing(f"{prefix}/available", b"online", retain=True)],
+            opening=self._opening,
             closing=[Outgoing(f"{prefix}/available", b"offline", retain=True)],
         )
         self.ready = self._publisher.connected
@@ -155,13 +156,39 @@ class FrigateRecorder:
             yield Outgoing(f"{self.prefix}/reviews", _encode(_review(track, kind, wall / 1e9)))
 
     def _sent(self, track: _Track, kind: str, wall: int) -> tuple[Sent, ...]:
-        values: list[tuple[str, Scalar]] = [("event", track.label), ("score", track.top_score)]
-        points = {point.name for point in track.camera.type.points}
+        """The values that a reader of events takes from one message."""
+        values: dict[str, Scalar] = {
+            "event": track.label,
+            "score": track.top_score,
+            "zone": ",".join(track.zones),
+            "start": track.start,
+        }
+        if kind == "end":
+            values["end"] = wall / 1e9
+        points = {point.native: point for point in track.camera.type.points}
         return tuple(
-            Sent(wall, track.camera.id, name, value, value, event=track.id, note=kind)
-            for name, value in values
-            if name in points
+            Sent(
+                wall,
+                track.camera.id,
+                points[native].name,
+                from_wire(points[native], wire),
+                wire,
+                track.id,
+                kind,
+            )
+            for native, wire in values.items()
+            if native in points
         )
+
+    def _opening(self) -> Iterator[Outgoing]:
+        wall = self._clock.wall()
+        sent = tuple(
+            Sent(wall, camera.id, point.name, from_wire(point, "online"), "online")
+            for camera in self.devices.values()
+            for point in camera.type.points
+            if point.native == "available"
+        )
+        yield Outgoing(f"{self.prefix}/available", b"online", retain=True, sent=sent)
 
     def _spoil(self, fault: Fault | None, payload: bytes) -> bytes:
         match fault:

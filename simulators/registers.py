@@ -63,7 +63,10 @@ def from_words(register: Register, words: tuple[int, ...]) -> Scalar:
         (number,) = struct.unpack(form, struct.pack(">HH", high, low))
     if register.words:
         return register.words.get(int(number), str(int(number)))
-    return number * register.scale + register.offset
+    if register.scale == 1.0 and register.offset == 0.0:
+        return number
+    scaled = number * register.scale + register.offset
+    return round(scaled, 9) if math.isfinite(scaled) else scaled
 
 
 def _raw(register: Register, value: Scalar) -> float:

@@ -1,6 +1,7 @@
 """The wires of a site, device side: one simulator per connection of its edges."""
 
 import asyncio
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -88,7 +89,7 @@ class Workshop:
             case "zigbee2mqtt":
                 return ZigbeeBridge(
                     simulated,
-                    base=str(settings.get("base", "zigbee2mqtt")),
+                    base=str(settings.get("topic", "zigbee2mqtt")),
                     name=name,
                     broker=self._broker or _broker(settings),
                     clock=self._clock,
@@ -98,7 +99,7 @@ class Workshop:
             case "frigate":
                 return FrigateRecorder(
                     simulated,
-                    prefix=str(settings.get("base", "frigate")),
+                    prefix=str(settings.get("topic", "frigate")),
                     name=name,
                     broker=self._broker or _broker(settings),
                     clock=self._clock,
@@ -117,4 +118,9 @@ def line_name(edge: str, connection: Connection) -> str:
 
 
 def _broker(settings: Mapping[str, Any]) -> Broker:
-    return Broker.parse(str(settings.get("broker", "127.0.0.1:1883")))
+    """The broker that a connection names, read as an edge reads it; raises ValueError, OSError."""
+    password = os.environ.get(str(settings.get("password_env", "")))
+    if settings.get("password_file"):
+        password = Path(str(settings["password_file"])).read_text(encoding="utf-8").strip()
+    address = str(settings.get("broker") or "127.0.0.1:1883")
+    return Broker.parse(address, settings.get("username") or None, password)

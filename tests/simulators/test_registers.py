@@ -1,12 +1,18 @@
 """What a simulated device puts into its registers is what a reader gets out of them."""
 
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.device_types import ModbusProfile, Register
+import registry
+from edge.drivers.modbus_rtu.profile import plan
+from registry.device_types import DeviceType, ModbusProfile, Register
+from registry.devices import Device
+from registry.reading_files import read_yaml
+from simulators.device import SimulatedDevice
 from simulators.registers import Memory, from_words, to_words
 
 INTEGERS = {"u16": (0, 65535), "s16": (-32768, 32767), "u32": (0, 2**32 - 1), "s32": (-(2**31), 2**31 - 1)}
@@ -27,6 +33,24 @@ def test_every_raw_number_survives_the_way_there_and_back(data, kind, order):
 def test_floats_keep_all_their_bits(value, order):
     register = Register(point="p", table="holding", address=0, type="f32", word_order=order)
     assert from_words(register, to_words(register, value)) == value
+
+
+@pytest.mark.parametrize(
+    "file", sorted((Path(registry.__file__).parent / "types").glob("*.yaml")), ids=lambda f: f.stem
+)
+def test_the_edges_decoder_reads_what_every_shipped_model_says(file):
+    kind = DeviceType.model_validate(read_yaml(file).data)
+    if kind.modbus is None:
+        pytest.skip("not a Modbus model")
+    memory = Memory(kind.modbus)
+    device = SimulatedDevice(
+        Device(id="d", type=kind.id, place="p", edge="e", connection="c", address="1"), kind
+    )
+    values = {point.native: device.wire_value(point, 10**18) for point in kind.points}
+    for read in plan(kind.modbus):
+        words, said = memory.read(read.table, read.address, read.count, values.__getitem__)
+        assert dict(read.values(words)) == dict(said)
+        assert {native for native, _ in said} == {register.point for register, _ in read.registers}
 
 
 def test_a_float_can_say_not_a_number():
