@@ -322,9 +322,11 @@ class ActionOut(Schema):
     """Something that may be done with a case now, and what it asks for."""
 
     action: str = Field(examples=["accept"])
+    label: str = Field("", description="What the action is called, in the language of Accept-Language.")
     to: str = Field(examples=["in_progress"], description="The state it leads to.")
     roles: list[Role]
     needs: list[str] = Field(examples=[["reason", "evidence"]], description="Fields that must be given.")
+    refused: str = Field("", description="Why it cannot be done yet although it is this role's to do.")
 
 
 class CaseOut(Schema):

@@ -1,0 +1,230 @@
+"""From what the rooms keep to what the API shows: names instead of ids, people instead of references."""
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from cases.alarms import Alarm
+from cases.case import Case, Entry
+from gateway.api import schemas
+from language import translator
+from readings.quality import Quality
+from readings.sample import Scalar
+from registry.device_types import DeviceType, Kind, Point
+from registry.devices import Device
+from registry.grids import Person
+from registry.site import Site
+from rules.findings import Evidence, Finding
+from rules.model import Rule
+
+_UNKNOWN_KIND = Kind.NUMBER
+
+
+def instant(time: int) -> datetime:
+    """Nanoseconds since 1970 UTC as a datetime, to the microsecond."""
+    return datetime.fromtimestamp(time // 1_000_000_000, UTC).replace(
+        microsecond=time % 1_000_000_000 // 1000
+    )
+
+
+def maybe_instant(time: int | None) -> datetime | None:
+    """As `instant`; None stays None."""
+    return None if time is None else instant(time)
+
+
+def shown_value(value: Scalar) -> Scalar | None:
+    """`value`, or None where it is no number (JSON has no NaN)."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+class Showing:
+    """Turns alarms, cases and devices of one site into schemas. Made anew when the site changes."""
+
+    def __init__(self, site: Site, rules: Iterable[Rule]) -> None:
+        self.site = site
+        self.rules: Mapping[str, Rule] = {rule.id: rule for rule in rules}
+
+    def person(self, person: Person | None) -> schemas.PersonOut | None:
+        """A person as staff see them."""
+        if person is None:
+            return None
+        return schemas.PersonOut(
+            id=person.id, name=person.name, role=person.role, unit=person.unit, phone=person.phone
+        )
+
+    def device_name(self, device: Device) -> schemas.Text:
+        """What people call the device: its own name, else its type and place."""
+        if device.name:
+            return {"zh": device.name, "en": device.name}
+        label = self.site.type_of(device).label
+        place = self.site.place_of(device).name
+        return {
+            language: f"{place.get(language, '')} {label.get(language, device.type)}".strip()
+            for language in ("zh", "en")
+        }
+
+    def name_of(self, device_id: str, fallback: str = "") -> schemas.Text:
+        """The name of a device that may have left the site."""
+        device = self.site.devices.get(device_id)
+        if device is not None:
+            return self.device_name(device)
+        name = fallback or device_id
+        return {"zh": name, "en": name}
+
+    def place_name(self, place_id: str) -> schemas.Text:
+        """The name of a place that may have left the site."""
+        place = self.site.places.get(place_id)
+        return dict(place.name) if place is not None else {"zh": place_id, "en": place_id}
+
+    def rule_label(self, rule_id: str) -> schemas.Text:
+        """The label of a rule that may be gone."""
+        rule = self.rules.get(rule_id)
+        return dict(rule.label) if rule is not None and rule.label else {"zh": rule_id, "en": rule_id}
+
+    def alarm(self, alarm: Alarm) -> schemas.AlarmOut:
+        """An alarm as a row of the list."""
+        return schemas.AlarmOut.model_construct(**self._alarm_fields(alarm))
+
+    def alarm_detail(
+        self, alarm: Alarm, findings: Iterable[Finding], evidence: Iterable[Evidence]
+    ) -> schemas.AlarmDetail:
+        """An alarm with its timeline."""
+        return schemas.AlarmDetail(
+            **self._alarm_fields(alarm),
+            findings=[
+                schemas.FindingOut(
+                    kind=finding.kind,
+                    time=instant(finding.time),
+                    severity=finding.severity,
+                    condition=finding.condition,
+                    evidence=[self.evidence(one) for one in finding.evidence],
+                    actor=finding.actor,
+                    reason=finding.reason,
+                )
+                for finding in findings
+            ],
+            evidence=[self.evidence(one) for one in evidence],
+        )
+
+    def _alarm_fields(self, alarm: Alarm) -> dict[str, Any]:
+        labels = alarm.labels
+        place = labels.get("place", "")
+        return {
+            "id": alarm.id,
+            "rule": alarm.rule,
+            "rule_label": self.rule_label(alarm.rule),
+            "severity": alarm.severity,
+            "condition": alarm.condition,
+            "open": alarm.open,
+            "acknowledged": alarm.acknowledged,
+            "acknowledged_by": alarm.acknowledged_by,
+            "acknowledged_at": maybe_instant(alarm.acknowledged_at),
+            "raised_at": instant(alarm.raised),
+            "changed_at": instant(alarm.changed),
+            "cleared_at": maybe_instant(alarm.cleared),
+            "late": alarm.late,
+            "replayed": alarm.replayed,
+            "no_data": alarm.no_data,
+            "device": alarm.device,
+            "device_name": self.name_of(alarm.device, labels.get("building", "") or alarm.alarm),
+            "place": place,
+            "place_name": self.place_name(place) if place else self.name_of("", labels.get("building", "")),
+            "building": labels.get("building", ""),
+            "grid": alarm.grids[2],
+            "grids": [grid for grid in alarm.grids if grid],
+            "case": alarm.case,
+            "resettable": alarm.resettable,
+        }
+
+    def evidence(self, evidence: Evidence) -> schemas.EvidenceOut:
+        """A reading that spoke for an alarm."""
+        device = self.site.devices.get(evidence.device)
+        point = self.site.point(device, evidence.point) if device is not None else None
+        return schemas.EvidenceOut(
+            device=evidence.device,
+            device_name=self.name_of(evidence.device),
+            point=evidence.point,
+            value=shown_value(evidence.value),
+            unit=point.unit if point is not None else "",
+            time=instant(evidence.time),
+            event=evidence.event,
+        )
+
+    def case(self, case: Case, now: int) -> schemas.CaseOut:
+        """A case as a row of the list."""
+        return schemas.CaseOut(**self.case_fields(case, now))
+
+    def case_fields(self, case: Case, now: int) -> dict[str, Any]:
+        """What list and page of a case have in common."""
+        officer = self.site.people.get(case.officer)
+        return {
+            "number": case.id,
+            "title": {
+                language: translator(tag)(case.title_in(language))
+                for language, tag in (("zh", "zh-CN"), ("en", "en"))
+            },
+            "category": case.category,
+            "category_label": dict(case.category_label),
+            "priority": case.priority,
+            "state": case.state.value,
+            "open": case.open,
+            "overdue": case.overdue_at(now),
+            "place": case.place,
+            "place_name": dict(case.place_name),
+            "building": case.building,
+            "grid": case.grids[2] if len(case.grids) > 2 else "",
+            "grids": [grid for grid in case.grids if grid],
+            "officer": self.person(officer),
+            "holder": case.holder,
+            "opened_at": instant(case.opened),
+            "changed_at": instant(case.changed),
+            "due_at": maybe_instant(case.clock.due),
+            "closed_at": maybe_instant(case.closed),
+            "alarms": case.alarms,
+            "drill": case.drill,
+        }
+
+    def entry(self, number: int, entry: Entry, language: str) -> schemas.EntryOut:
+        """A line of a case's history; the system's own sentences in `language`."""
+        said = translator(language)(entry.message) if entry.message else ""
+        return schemas.EntryOut(
+            seq=number,
+            time=instant(entry.time),
+            actor=entry.actor,
+            actor_name=entry.actor_name,
+            role=entry.role,
+            on_behalf_of=entry.on_behalf_of,
+            from_state=entry.from_state.value,
+            to_state=entry.to_state.value,
+            action=entry.act.value,
+            reason=entry.reason,
+            note=" ".join(part for part in (said, entry.note) if part),
+        )
+
+    def point(self, point: Point) -> schemas.PointOut:
+        """What a point means."""
+        return schemas.PointOut(
+            point=point.name,
+            label=dict(point.label) or {"zh": point.name, "en": point.name},
+            kind=point.kind,
+            unit=point.unit,
+            lane=point.lane,
+            minimum=point.minimum,
+            maximum=point.maximum,
+        )
+
+    def value(self, kind: DeviceType, point_id: str, value: Scalar, time: int, quality: int) -> schemas.Value:
+        """The latest value of a point of a device of type `kind`."""
+        point = next((one for one in kind.points if one.name == point_id), None)
+        shown = self.point(point) if point is not None else None
+        return schemas.Value(
+            point=point_id,
+            label=shown.label if shown else {"zh": point_id, "en": point_id},
+            kind=shown.kind if shown else _UNKNOWN_KIND,
+            value=shown_value(value),
+            unit=shown.unit if shown else "",
+            time=instant(time),
+            quality=list(Quality(quality).names()),
+            lane=shown.lane if shown else kind.points[0].lane,
+        )

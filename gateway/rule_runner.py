@@ -1,0 +1,183 @@
+"""From readings to alarms and cases: the engine and the desk, driven by the bus.
+
+Each lane is consumed on its own. What a fetch of batches led to, the engine's new state and the position in
+the stream commit in one transaction; only then are the batches acknowledged and is the live feed told. With
+no findings the commit waits up to `CHECKPOINT_SECONDS`, so that quiet telemetry costs one transaction a
+second (docs/decisions/0003).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from cases.desk import Changes as DeskChanges
+from cases.desk import Desk
+from cases.store import OperationsStore, OperationsUnavailable
+from gateway.freshness import Freshness
+from gateway.rates import Rates
+from ingest.bus import Bus, Delivery
+from readings import wire
+from readings.lanes import Lane
+from readings.reading import Reading
+from readings.subjects import readings_stream
+from registry.site import Site
+from rules.commands import Command
+from rules.compile import Program
+from rules.engine import Engine
+from rules.findings import Finding
+
+CHECKPOINT_SECONDS: Final = 1.0
+TICK_SECONDS: Final = 0.1
+FETCH: Final = {Lane.ALARM: 64, Lane.TELEMETRY: 16}
+"""Batches taken at once: many small ones on the alarm lane, few on the other, so that a turn stays short."""
+
+RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+log = structlog.get_logger()
+
+Clock = Callable[[], int]
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What the engine has seen that is not committed yet."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    positions: dict[str, int] = field(default_factory=dict)
+    since: float = 0.0
+
+
+class RuleRunner:
+    """Runs the engine over READINGS and keeps its state, the alarms and the cases in step."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        store: OperationsStore,
+        engine: Engine,
+        desk: Desk,
+        positions: dict[str, int],
+        *,
+        partition: int,
+        on_readings: Callable[[Sequence[Reading]], None],
+        on_changes: Callable[[DeskChanges], None],
+        freshness: Freshness,
+        rates: Rates,
+        clock: Clock = time.time_ns,
+    ) -> None:
+        """`positions` are the stream sequences that the engine's state includes, by stream."""
+        self._bus = bus
+        self._store = store
+        self._engine = engine
+        self._desk = desk
+        self._positions = positions
+        self._partition = partition
+        self._on_readings = on_readings
+        self._on_changes = on_changes
+        self._freshness = freshness
+        self._rates = rates
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._pending = _Pending()
+        self.trouble = ""
+        """Why nothing can be committed just now; empty while all is well."""
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for lane in Lane:
+                tasks.create_task(self._consume(lane), name=f"rules {lane}")
+            tasks.create_task(self._ticks(), name="rules ticks")
+
+    async def _consume(self, lane: Lane) -> None:
+        stream = readings_stream(lane)
+        after = self._positions.get(stream, 0)
+        async for deliveries in self._bus.fetches(stream, f"rules-{lane}", FETCH[lane], after=after):
+            async with self._turn:
+                for delivery in deliveries:
+                    self._take(delivery, lane)
+                await self._commit_if_due()
+
+    def _take(self, delivery: Delivery, lane: Lane) -> None:
+        stream = readings_stream(lane)
+        pending = self._pending
+        pending.since = pending.since or time.monotonic()
+        pending.deliveries.append(delivery)
+        if delivery.sequence <= self._positions.get(stream, 0):
+            return  # delivered again although its effects are committed: only to be acknowledged
+        batch = wire.decode_readings(delivery.payload)
+        now = self._clock()
+        pending.findings += self._engine.feed(batch.readings, now, replayed=batch.replayed)
+        pending.positions[stream] = self._positions[stream] = delivery.sequence
+        self._freshness.take(batch.readings)
+        self._on_readings(batch.readings)
+        self._rates.count("ruled", lane, len(batch.readings), now)
+
+    async def _ticks(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            async with self._turn:
+                now = self._clock()
+                due = self._engine.next_deadline()
+                if due is not None and due <= now:
+                    self._pending.findings += self._engine.tick(now)
+                await self._commit_if_due()
+
+    async def command(self, command: Command) -> None:
+        """An operator's act on an alarm; raises what `Engine.command` raises when it is not possible."""
+        async with self._turn:
+            self._pending.findings += self._engine.command(command, self._clock())
+            await self._commit()
+
+    async def reload(self, program: Program, site: Site) -> None:
+        """Go on with other rules or another site; alarms of what is gone end with a reason."""
+        async with self._turn:
+            self._desk.set_site(site)
+            self._pending.findings += self._engine.reload(program, self._clock())
+            await self._commit()
+
+    async def flush(self) -> None:
+        """Commit and acknowledge what has been seen."""
+        async with self._turn:
+            await self._commit()
+
+    async def _commit_if_due(self) -> None:
+        pending = self._pending
+        waited = pending.since and time.monotonic() - pending.since >= CHECKPOINT_SECONDS
+        if pending.findings or waited:
+            await self._commit()
+
+    async def _commit(self) -> None:
+        pending, self._pending = self._pending, _Pending()
+        changes = self._engine.take_changes()
+
+        def transact() -> DeskChanges:
+            with self._store.transaction() as tx:
+                made = self._desk.report(pending.findings, tx, self._clock())
+                tx.save_engine(self._partition, changes.instances, changes.marks, pending.positions)
+                return made
+
+        attempt = 0
+        while True:
+            try:
+                made = await asyncio.to_thread(transact)
+            except OperationsUnavailable as error:
+                # nothing may be acknowledged or forgotten: the same transaction is tried until it succeeds
+                if not self.trouble:
+                    log.error("operations database cannot be written", reason=str(error))
+                self.trouble = str(error)
+                await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+                attempt += 1
+            else:
+                break
+        if self.trouble:
+            log.info("operations database can be written again")
+            self.trouble = ""
+        for delivery in pending.deliveries:
+            await delivery.ack()
+        self._on_changes(made)
