@@ -71,3 +71,10 @@ class AccessEvent(StrEnum):
 
 EDGE_CONNECTION: Final = "edge"
 """The connection name under which an edge agent reports its own health (``edge/self``)."""
+
+MALFORMED: Final = "!malformed"
+"""The point of a dead letter: bytes that a driver could not understand.
+
+Such a sample's value is the first 4,096 of the raw bytes as base64, its `event` the reason. It is taken
+and counted like any other and ends in the gateway's quarantine.
+"""

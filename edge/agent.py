@@ -1,0 +1,193 @@
+"""The agent: drivers, collector, outbox and uplink as one running whole.
+
+Each driver is supervised on its own: when its wire fails it is started again, later each time, and the
+others notice nothing. Everything else failing ends the agent, loudly.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from edge import health
+from edge.collector import Collector, Port
+from edge.health import ConnectionHealth, Vitals
+from edge.intake import Broker, DeadLetters, Driver, DriverContext, DriverFailed, Intake
+from edge.outbox import Limits, Outbox, OutboxUnavailable, Stored
+from edge.routes import Routes
+from edge.uplink import Bus, Uplink
+from readings import Lane, Sample
+from registry.device_types import DeviceType
+from registry.devices import Device
+from registry.model import Model
+
+HEALTH_INTERVAL: Final = 10.0
+TRIM_INTERVAL: Final = 1.0
+STOP_LIMIT: Final = 2.0
+"""Seconds a stopping agent takes to commit and send what it has in hand."""
+
+log = logging.getLogger("edge.agent")
+
+
+@dataclass(frozen=True)
+class Wire:
+    """One connection, ready to be read."""
+
+    connection: str
+    driver: type[Driver]
+    settings: Model
+    devices: tuple[Device, ...]
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Everything the agent is told."""
+
+    edge: str
+    wires: tuple[Wire, ...]
+    devices: tuple[Device, ...]
+    types: Mapping[str, DeviceType]
+    bus: Bus
+    outbox: Path
+    broker: Broker = field(default_factory=Broker)
+    serial_folder: Path = Path("/dev")
+    limits: Limits = field(default_factory=Limits)
+
+
+class Agent:
+    """One running edge. Construction opens the outbox: `OutboxInUse`, `OutboxUnavailable`."""
+
+    def __init__(self, installation: Installation, *, clock: Callable[[], int] = time.time_ns) -> None:
+        self.installation = installation
+        self.connections = {wire.connection: ConnectionHealth() for wire in installation.wires}
+        self._clock = clock
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="outbox")
+        self.outbox = Outbox(installation.outbox, installation.edge, installation.limits)
+        routes = Routes(installation.devices, installation.types)
+        self._collector = Collector(self.outbox, routes, self._worker, clock=clock, committed=self._committed)
+        self.uplink = Uplink(self.outbox, self._read, installation.bus)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then finish what is in hand and close."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                services = [
+                    group.create_task(self._collector.run(), name="collector"),
+                    group.create_task(self.uplink.run(), name="uplink"),
+                    group.create_task(self._trim(), name="trim"),
+                    group.create_task(self._report(), name="health"),
+                ]
+                drivers = [
+                    group.create_task(self._supervise(wire), name=f"driver {wire.connection}")
+                    for wire in self.installation.wires
+                ]
+                await stop.wait()
+                await _end(drivers)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(STOP_LIMIT):
+                        await self._collector.drain()
+                        await self.uplink.drain()
+                await _end(services)
+        finally:
+            await asyncio.get_running_loop().run_in_executor(self._worker, self.outbox.close)
+            self._worker.shutdown()
+
+    async def _supervise(self, wire: Wire) -> None:
+        """Read one connection for ever."""
+        state, port = self.connections[wire.connection], self._collector.port(wire.connection)
+        delay = 0.2
+        while True:
+            started = time.monotonic()
+            try:
+                await self._read_wire(wire, state, port)
+                problem = "the driver ended"
+            except DriverFailed as error:
+                problem = str(error)
+            except Exception as error:
+                # A driver is other people's protocols and libraries: whatever breaks in one must not
+                # stop the others.
+                problem = f"{type(error).__name__}: {error}"
+                log.exception("connection %s: its driver broke", wire.connection)
+            if not state.problem:
+                log.warning("connection %s: %s; trying again", wire.connection, problem)
+            state.up, state.problem = False, problem
+            state.restarts += 1
+            delay = 0.2 if time.monotonic() - started > 30 else min(delay * 2, 30.0)
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries
+
+    async def _read_wire(self, wire: Wire, state: ConnectionHealth, port: Port) -> None:
+        installation = self.installation
+        context = DriverContext(
+            edge=installation.edge,
+            connection=wire.connection,
+            devices=wire.devices,
+            types=installation.types,
+            clock=self._clock,
+            letters=DeadLetters(state.counters),
+            deliveries=self.outbox.keys(wire.connection),
+            counters=state.counters,
+            notes=self.outbox,
+            broker=installation.broker,
+            serial_folder=installation.serial_folder,
+        )
+        async with aclosing(wire.driver(wire.settings, context).intakes()) as intakes:
+            async for arrived in intakes:
+                if not state.up:
+                    if state.problem:
+                        log.info("connection %s works again", wire.connection)
+                    state.up, state.problem = True, ""
+                await port.put(arrived)
+
+    def _committed(self) -> None:
+        self.uplink.notify()
+
+    async def _read(self, lane: Lane, after: int, limit: int) -> Sequence[Stored]:
+        if found := self.outbox.recent(lane, after, limit):
+            return found
+        return await asyncio.get_running_loop().run_in_executor(
+            self._worker, self.outbox.read, lane, after, limit
+        )
+
+    async def _trim(self) -> None:
+        """Delete what JetStream has, also while nothing is committed."""
+        while True:
+            await asyncio.sleep(TRIM_INTERVAL)
+            with suppress(OutboxUnavailable):  # the collector tells of it; the rows can wait
+                await asyncio.get_running_loop().run_in_executor(self._worker, self.outbox.trim)
+                self._collector.room_made()
+
+    async def _report(self) -> None:
+        """The edge's own health, as samples like any other."""
+        port = self._collector.port(health.SOURCE)
+        while True:
+            if not port.waiting:  # an outbox that takes nothing takes no reports about it either
+                await port.put([Intake(await self._health())])
+            await asyncio.sleep(HEALTH_INTERVAL)
+
+    async def _health(self) -> list[Sample]:
+        try:
+            oldest = await asyncio.get_running_loop().run_in_executor(self._worker, self.outbox.oldest)
+        except OutboxUnavailable:
+            oldest = None
+        vitals = Vitals(
+            link=self.uplink.up,
+            oldest=oldest,
+            clock_offset=await self.uplink.clock_offset(),
+            outbox_full=self._collector.refused,
+            outbox_writable=not self._collector.problem,
+        )
+        return health.samples(self.outbox, self.connections, vitals, self._clock())
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel `tasks` and wait until they have ended."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)

@@ -1,0 +1,98 @@
+"""The edge's own health as samples of ``edge/self`` (device type `edge-box`).
+
+Points: `outbox_batches`, `outbox_bytes`, `oldest_waiting_s`, `outbox_full`, `outbox_writable`, `link`,
+`clock_offset_s` (server minus edge, when it can be learnt), `cpu_temperature` (Cel, where the board has a
+sensor), `disk_free` (By), `device_silent` (polled devices that do not answer), `messages`, `dead_letters`,
+`redelivered`, `device_errors`, `driver_restarts`, `drivers_up`, and per connection ``<connection>.up`` and
+its counters.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from edge.intake import Counters
+from edge.outbox import Outbox
+from readings import Sample, Scalar
+from readings.vocabulary import EDGE_CONNECTION
+
+SOURCE: Final = f"{EDGE_CONNECTION}/self"
+_THERMAL: Final = Path("/sys/class/thermal/thermal_zone0/temp")
+
+
+@dataclass
+class ConnectionHealth:
+    """What one connection reports about itself."""
+
+    counters: Counters = field(default_factory=Counters)
+    up: bool = False
+    restarts: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """What was measured for one report."""
+
+    link: bool
+    oldest: int | None
+    clock_offset: float | None
+    outbox_full: bool
+    outbox_writable: bool
+
+
+def samples(
+    outbox: Outbox, connections: Mapping[str, ConnectionHealth], vitals: Vitals, now: int
+) -> list[Sample]:
+    """One report, taken at `now` (ns)."""
+    return [Sample(SOURCE, point, value, now) for point, value in _values(outbox, connections, vitals, now)]
+
+
+def _values(
+    outbox: Outbox, connections: Mapping[str, ConnectionHealth], vitals: Vitals, now: int
+) -> Iterator[tuple[str, Scalar]]:
+    yield "outbox_batches", sum(depth.batches for depth in outbox.depth.values())
+    yield "outbox_bytes", sum(depth.bytes for depth in outbox.depth.values())
+    yield "oldest_waiting_s", 0.0 if vitals.oldest is None else max(0.0, (now - vitals.oldest) / 1e9)
+    yield "outbox_full", vitals.outbox_full
+    yield "outbox_writable", vitals.outbox_writable
+    yield "link", vitals.link
+    if vitals.clock_offset is not None:
+        yield "clock_offset_s", round(vitals.clock_offset, 6)
+    if (temperature := cpu_temperature()) is not None:
+        yield "cpu_temperature", temperature
+    if (free := disk_free(outbox.path)) is not None:
+        yield "disk_free", free
+    counters = [health.counters for health in connections.values()]
+    yield "device_silent", sum(each.silent for each in counters)
+    yield "device_errors", sum(each.errors for each in counters)
+    yield "messages", sum(each.messages for each in counters)
+    yield "dead_letters", sum(each.malformed for each in counters)
+    yield "redelivered", sum(each.redelivered for each in counters)
+    yield "driver_restarts", sum(health.restarts for health in connections.values())
+    yield "drivers_up", sum(health.up for health in connections.values())
+    for name, health in connections.items():
+        yield f"{name}.up", health.up
+        yield f"{name}.messages", health.counters.messages
+        yield f"{name}.dead_letters", health.counters.malformed
+        yield f"{name}.errors", health.counters.errors
+        yield f"{name}.silent", health.counters.silent
+
+
+def cpu_temperature() -> float | None:
+    """Degrees Celsius of the board's first thermal zone; None where there is none."""
+    try:
+        return int(_THERMAL.read_text(encoding="ascii")) / 1000
+    except (OSError, ValueError):
+        return None
+
+
+def disk_free(path: Path) -> int | None:
+    """Bytes that an ordinary user may still write where `path` lies; None when that cannot be read."""
+    try:
+        found = os.statvfs(path.parent)
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize

@@ -1,0 +1,104 @@
+"""The tables of ``outbox.db``, and the lock that keeps a second writer away.
+
+Readers (``gridwarden audit``) open the file ``mode=ro``: `taken` and `batches` come from the same
+commits, so one read transaction sees balanced books.
+"""
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from readings import Lane
+
+FORMAT: Final = 1
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS lanes (          -- the last sequence number given out, and the last one stored
+    lane TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    stored INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batches (        -- what JetStream has not (or not yet known to have) stored
+    lane TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    payload BLOB NOT NULL,                  -- readings.wire
+    samples INTEGER NOT NULL,
+    created INTEGER NOT NULL,               -- ns since 1970 UTC
+    PRIMARY KEY (lane, seq)
+);
+CREATE TABLE IF NOT EXISTS taken (          -- the edge's books: samples ever committed
+    lane TEXT NOT NULL,
+    source TEXT NOT NULL,
+    samples INTEGER NOT NULL,
+    PRIMARY KEY (lane, source)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS deliveries (     -- keys of broker messages (edge/deliveries.py), a row per commit
+    id INTEGER PRIMARY KEY,
+    connection TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    keys BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS notes (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+class OutboxUnavailable(Exception):
+    """The outbox cannot be written now (disk full, read-only, broken). Keep everything, try again."""
+
+
+class OutboxInUse(Exception):
+    """Another process writes this outbox. Stop: two writers would give out the same numbers."""
+
+
+def lock(path: Path) -> int:
+    """Take the writer's lock beside `path`; the descriptor holds it. Raises `OutboxInUse`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise OutboxUnavailable(f"{path}: {error.strerror or error}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise OutboxInUse(f"{path} is being written by another edge agent (process {owner})") from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor
+
+
+def connect(path: Path, edge: str) -> sqlite3.Connection:
+    """A writing connection to the outbox of `edge`, its tables made where they are missing.
+
+    Raises `sqlite3.Error`, and `OutboxUnavailable` for a file of another edge or format.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA journal_size_limit = 16777216")
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in _TABLES.split(";\n"):
+            connection.execute(statement)
+        for lane in Lane:
+            connection.execute("INSERT OR IGNORE INTO lanes VALUES (?, 0, 0)", (lane.value,))
+        _claim(connection, path, {"format": str(FORMAT), "edge": edge})
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _claim(connection: sqlite3.Connection, path: Path, claims: dict[str, str]) -> None:
+    for key, value in claims.items():
+        connection.execute("INSERT OR IGNORE INTO notes VALUES (?, ?)", (key, value))
+        (found,) = connection.execute("SELECT value FROM notes WHERE key = ?", (key,)).fetchone()
+        if found != value:
+            raise OutboxUnavailable(f"{path}: its {key} is {found!r}, not {value!r}")

@@ -1,0 +1,325 @@
+"""From the outbox to JetStream: two lanes, each with a connection and an order of its own.
+
+A batch is published under its message id and leaves the outbox when JetStream confirmed it. Some are in
+flight at once; they are confirmed in order, so what is stored is always a prefix. Whatever goes wrong (no
+server, no stream, stream full, no answer) keeps the batches: the lane waits, longer each time and never
+in step with other edges, and sends again from the first unconfirmed one. The message id makes that
+harmless.
+
+After an outage the alarm lane goes first; telemetry that waited is paced, so that it never takes the
+whole link.
+"""
+
+import asyncio
+import json
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import nats
+import nats.errors
+from nats.aio.client import Client
+from nats.js.errors import APIError
+from nats.js.errors import Error as JetStreamError
+
+from edge.outbox import Outbox, OutboxUnavailable, Stored
+from readings import Lane
+from readings.subjects import OUTAGE_HEADER, message_id, samples_stream, samples_subject
+
+WINDOW: Final = {Lane.ALARM: 32, Lane.TELEMETRY: 16}
+"""Batches in flight per lane …"""
+WINDOW_BYTES: Final = 1024 * 1024
+"""… and their bytes."""
+CONFIRM_LIMIT: Final = 5.0
+OUTAGE_GRACE: Final = 1_000_000_000
+"""A batch that waited less than this long (ns) for the link is as good as live."""
+REPLAY_RATE: Final = 50_000
+"""Samples a second of telemetry that waited through an outage."""
+ALARMS_FIRST: Final = 5.0
+"""Seconds that waiting telemetry stands back for waiting alarms, at most, before each batch."""
+
+log = logging.getLogger("edge.uplink")
+
+Read = Callable[[Lane, int, int], Awaitable[Sequence[Stored]]]
+"""(lane, after, limit) → the batches that follow, from memory or disk."""
+
+
+@dataclass(frozen=True)
+class Bus:
+    """Where the NATS server is and how to log in."""
+
+    url: str
+    """One URL, or several separated by commas."""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    credentials_file: str = ""
+
+
+class _LinkLost(Exception):
+    """The connection is gone or does not answer. Connect again."""
+
+
+class _Refused(Exception):
+    """JetStream does not take the batch now. Keep the connection, try again."""
+
+
+class LaneUplink:
+    """Sends one lane."""
+
+    def __init__(
+        self, lane: Lane, outbox: Outbox, read: Read, bus: Bus, *, alarms: "LaneUplink | None" = None
+    ) -> None:
+        self.lane = lane
+        self.up = False
+        self.problem = "not connected yet"
+        """Why nothing is sent, while nothing is."""
+        self.confirmed = 0
+        """Batches confirmed since the start."""
+        self.empty = asyncio.Event()
+        """No batch of this lane waits."""
+        self.clear = asyncio.Event()
+        """No batch of this lane waits that JetStream would take: telemetry need not stand back."""
+        self.client: Client | None = None
+        self._outbox = outbox
+        self._read = read
+        self._bus = bus
+        self._alarms = alarms
+        self._subject = samples_subject(outbox.edge, lane)
+        self._news = asyncio.Event()
+        self._in_flight: deque[tuple[Stored, asyncio.Future[Any]]] = deque()
+        self._sent = 0
+        self._live_from = 0
+        self._lost = ""
+        self._refused = False
+        self._told = False
+        self._look()
+
+    def notify(self) -> None:
+        """The outbox has something new."""
+        if self._outbox.depth[self.lane].seq > self._sent:
+            self._look()
+            self._news.set()
+
+    def _look(self) -> None:
+        """Bring `empty` and `clear` up to date."""
+        waiting = self._outbox.depth[self.lane].batches > 0
+        for event, holds in ((self.empty, not waiting), (self.clear, not waiting or self._refused)):
+            if holds:
+                event.set()
+            else:
+                event.clear()
+
+    async def run(self) -> None:
+        """Send what comes, connecting again for ever, until cancelled."""
+        delay = 0.1
+        while True:
+            before = self.confirmed
+            try:
+                await self._one_connection()
+            except (_LinkLost, OSError, nats.errors.Error) as error:
+                self._tell(f"{type(error).__name__}: {error}".removeprefix("_LinkLost: "))
+            self.up = False
+            delay = 0.1 if self.confirmed > before else min(delay * 2, 10.0)
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads reconnects
+
+    async def _one_connection(self) -> None:
+        client = Client()
+        try:
+            await client.connect(
+                servers=self._bus.url.split(","),
+                name=f"edge {self._outbox.edge} {self.lane.value}",
+                allow_reconnect=False,
+                connect_timeout=3,
+                ping_interval=5,
+                max_outstanding_pings=2,
+                closed_cb=self._on_closed,
+                error_cb=self._on_error,
+                **self._login(),
+            )
+            self.client, self._lost, self.up = client, "", True
+            self._tell("")
+            delay = 0.1
+            while True:
+                before = self.confirmed
+                try:
+                    await self._send(client)
+                except _Refused as error:
+                    self._refused = True
+                    self._tell(str(error))
+                    self._look()
+                delay = 0.1 if self.confirmed > before else min(delay * 2, 5.0)
+                await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries
+        finally:
+            self.client = None
+            with suppress(nats.errors.Error, OSError, TimeoutError):
+                await asyncio.wait_for(client.close(), 2)
+
+    def _login(self) -> dict[str, Any]:
+        if self._bus.credentials_file:
+            return {"user_credentials": self._bus.credentials_file}
+        if self._bus.username:
+            return {"user": self._bus.username, "password": self._bus.password}
+        return {}
+
+    async def _send(self, client: Client) -> None:
+        """Send in order from the first unconfirmed batch; ends only by `_LinkLost` or `_Refused`."""
+        stream = client.jetstream()
+        depth = self._outbox.depth
+        self._sent = depth[self.lane].stored
+        self._live_from = time.time_ns() - OUTAGE_GRACE
+        try:
+            while True:
+                self._news.clear()
+                for batch in await self._next():
+                    if batch.created < self._live_from:
+                        await self._stand_back(batch)
+                        headers = {"Nats-Msg-Id": self._id(batch), OUTAGE_HEADER: "1"}
+                    else:
+                        headers = {"Nats-Msg-Id": self._id(batch)}
+                    self._check_link()
+                    future = await stream.publish_async(self._subject, batch.payload, headers=headers)
+                    self._in_flight.append((batch, future))
+                    self._sent = batch.seq
+                if self._in_flight:
+                    await self._confirm()
+                else:
+                    await self._news.wait()
+                    self._check_link()
+        finally:
+            for _, future in self._in_flight:
+                future.cancel()
+            self._in_flight.clear()
+
+    async def _next(self) -> Sequence[Stored]:
+        """What may be sent now without more than the window in flight."""
+        room = WINDOW[self.lane] - len(self._in_flight)
+        size = sum(len(batch.payload) for batch, _ in self._in_flight)
+        if room <= 0 or size >= WINDOW_BYTES or self._outbox.depth[self.lane].seq <= self._sent:
+            return ()
+        try:
+            found = await self._read(self.lane, self._sent, room)
+        except OutboxUnavailable as error:
+            raise _Refused(str(error)) from error
+        if not found and not self._in_flight:
+            raise _Refused(f"the outbox lost what follows {self.lane.value} {self._sent}")
+        for index, batch in enumerate(found):
+            size += len(batch.payload)
+            if size >= WINDOW_BYTES:
+                return found[: index + 1]
+        return found
+
+    async def _confirm(self) -> None:
+        """Wait for the oldest in flight; take with it what is confirmed behind it."""
+        _, oldest = self._in_flight[0]
+        await asyncio.wait([oldest], timeout=CONFIRM_LIMIT)
+        if not oldest.done():
+            self._check_link()
+            raise _LinkLost(f"no answer within {CONFIRM_LIMIT:g} s")
+        while self._in_flight and self._in_flight[0][1].done():
+            batch, future = self._in_flight[0]
+            try:
+                future.result()
+            except (APIError, JetStreamError) as error:
+                raise _Refused(_reason(error, self._subject)) from error
+            except asyncio.CancelledError as error:
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise
+                raise _LinkLost(self._lost or "connection closed") from error
+            self._in_flight.popleft()
+            self._outbox.stored(batch.lane, batch.seq)
+            self.confirmed += 1
+            self._refused = False
+            self._tell("")
+        self._look()
+
+    async def _stand_back(self, batch: Stored) -> None:
+        """Before a batch of waiting telemetry: alarms first, then at most `REPLAY_RATE`."""
+        if self._alarms is None:
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._alarms.clear.wait(), ALARMS_FIRST)
+        await asyncio.sleep(batch.samples / REPLAY_RATE)
+
+    def _id(self, batch: Stored) -> str:
+        return message_id(self._outbox.edge, batch.lane, batch.seq)
+
+    def _check_link(self) -> None:
+        if self._lost:
+            raise _LinkLost(self._lost)
+
+    async def _on_closed(self) -> None:
+        self._lost = self._lost or "the server closed the connection"
+        for _, future in self._in_flight:
+            future.cancel()
+        self._news.set()
+
+    async def _on_error(self, error: Exception) -> None:
+        self._lost = self._lost or str(error) or type(error).__name__
+
+    def _tell(self, problem: str) -> None:
+        """Say once that sending stopped or goes on again."""
+        if problem and not self._told:
+            log.warning("lane %s waits: %s", self.lane.value, problem)
+        elif not problem and self._told:
+            log.info("lane %s sends again", self.lane.value)
+        self.problem, self._told = problem, bool(problem)
+
+
+def _reason(error: APIError | JetStreamError, subject: str) -> str:
+    if isinstance(error, APIError):
+        return f"{error.code} {error.description or 'refused'}"
+    return f"no stream takes {subject} yet"
+
+
+class Uplink:
+    """Both lanes. `run` sends until cancelled."""
+
+    def __init__(self, outbox: Outbox, read: Read, bus: Bus) -> None:
+        alarms = LaneUplink(Lane.ALARM, outbox, read, bus)
+        self.lanes = {
+            Lane.ALARM: alarms,
+            Lane.TELEMETRY: LaneUplink(Lane.TELEMETRY, outbox, read, bus, alarms=alarms),
+        }
+
+    @property
+    def up(self) -> bool:
+        """Whether both lanes have a connection and are not refused."""
+        return all(lane.up and not lane.problem for lane in self.lanes.values())
+
+    def notify(self) -> None:
+        """The outbox has something new."""
+        for lane in self.lanes.values():
+            lane.notify()
+
+    async def run(self) -> None:
+        """Send both lanes until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for name, lane in self.lanes.items():
+                group.create_task(lane.run(), name=f"uplink {name.value}")
+
+    async def drain(self) -> None:
+        """Wait until nothing waits; the caller sets the limit."""
+        for lane in self.lanes.values():
+            await lane.empty.wait()
+
+    async def clock_offset(self) -> float | None:
+        """Seconds that the server's clock is ahead of this edge's; None when it cannot be learnt now.
+
+        JetStream's stream information carries the server's time; half the round trip is taken off.
+        """
+        client = self.lanes[Lane.ALARM].client
+        if client is None:
+            return None
+        asked = time.time_ns()
+        try:
+            answer = await client.request(f"$JS.API.STREAM.INFO.{samples_stream(Lane.ALARM)}", b"", timeout=2)
+            stamp = datetime.fromisoformat(json.loads(answer.data)["ts"])
+        except (nats.errors.Error, TimeoutError, ValueError, KeyError, TypeError):
+            return None
+        return stamp.timestamp() - (asked + time.time_ns()) / 2e9
