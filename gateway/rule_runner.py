@@ -169,7 +169,7 @@ class RuleRunner:
             except OperationsUnavailable as error:
                 # nothing may be acknowledged or forgotten: the same transaction is tried until it succeeds
                 if not self.trouble:
-                    log.error("operations database cannot be written", reason=str(error))
+                    log.warning("operations database cannot be written", reason=str(error))
                 self.trouble = str(error)
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
                 attempt += 1

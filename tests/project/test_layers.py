@@ -1,0 +1,57 @@
+"""The project's shape: what import-linter cannot see."""
+
+import ast
+import statistics
+from collections.abc import Iterator
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = (
+    "readings", "registry", "rules", "cases", "ingest", "edge", "gateway", "simulators", "language", "gridwarden",
+    "bench",
+)  # fmt: skip
+PURE = ("readings", "language", "rules", "registry", "cases/lifecycle.py", "cases/sla.py", "cases/desk.py")
+CLOCKS = {
+    ("time", "time"), ("time", "time_ns"), ("time", "monotonic"), ("datetime", "now"), ("datetime", "utcnow"),
+    ("datetime", "today"), ("date", "today"),
+}  # fmt: skip
+
+
+def modules(*rooms: str) -> Iterator[Path]:
+    for room in rooms:
+        path = ROOT / room
+        yield from [path] if path.suffix == ".py" else sorted(path.rglob("*.py"))
+
+
+@pytest.mark.parametrize("room", PURE)
+def test_the_core_is_given_the_time_and_never_reads_a_clock(room: str) -> None:
+    for module in modules(room):
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                owner = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
+                assert (owner, node.func.attr) not in CLOCKS, f"{module}:{node.lineno}"
+
+
+def test_no_dependency_installs_a_package_with_one_of_our_names() -> None:
+    for distribution in distributions():
+        if distribution.name == "gridwarden":
+            continue
+        for file in distribution.files or ():
+            assert not (file.parts[0] in ROOMS and file.suffix == ".py"), f"{distribution.name} installs {file}"
+
+
+def test_a_typical_module_fits_a_few_screens() -> None:
+    lengths = [len(module.read_text(encoding="utf-8").splitlines()) for module in modules(*ROOMS)]
+    written = [length for length in lengths if length > 1]
+    assert statistics.median(written) < 250
+    assert max(written) <= 600
+
+
+def test_every_room_says_what_it_is_for() -> None:
+    for room in ROOMS:
+        doc = ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text(encoding="utf-8")))
+        assert doc, f"{room} has no docstring"
+        assert len(doc) > 40, f"{room}: {doc}"
