@@ -10,24 +10,15 @@ from functools import cached_property
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
-
 from registry.calendars import Hours
 from registry.categories import Category
 from registry.device_types import DeviceType, Point
 from registry.devices import Connection, Device, EdgeWiring
 from registry.grids import Calendar, Grid, Person, Place, Unit
-from registry.model import Model
+from registry.head import Position
 
 GridPath = tuple[Grid, Grid, Grid]
 """The grids around a place: level 1, 2 and 3."""
-
-
-class Position(Model):
-    """The middle of the community on the map."""
-
-    x: float = Field(description="Longitude in degrees (WGS 84).", ge=-180, le=180)
-    y: float = Field(description="Latitude in degrees (WGS 84).", ge=-90, le=90)
 
 
 class _HasId(Protocol):
