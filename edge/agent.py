@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from msgspec import json
+
 from edge import health
 from edge.collector import Collector, Port
 from edge.health import ConnectionHealth, Vitals
@@ -22,7 +24,7 @@ from edge.intake import Broker, DeadLetters, Driver, DriverContext, DriverFailed
 from edge.outbox import Limits, Outbox, OutboxUnavailable, Stored
 from edge.routes import Routes
 from edge.uplink import Bus, Uplink
-from readings import Lane, Sample
+from readings import Lane
 from registry.device_types import DeviceType
 from registry.devices import Device
 from registry.model import Model
@@ -166,23 +168,34 @@ class Agent:
         """The edge's own health, as samples like any other."""
         port = self._collector.port(health.SOURCE)
         while True:
+            now, vitals = self._clock(), await self._vitals()
+            status = health.status(self.outbox, self.connections, vitals, now)
+            with suppress(OSError):  # a full disk is told by the outbox
+                await asyncio.to_thread(_replace, self.outbox.path.with_name("status.json"), status)
             if not port.waiting:  # an outbox that takes nothing takes no reports about it either
-                await port.put([Intake(await self._health())])
+                report = health.samples(self.outbox, self.connections, vitals, now)
+                await port.put([Intake(report)])
             await asyncio.sleep(HEALTH_INTERVAL)
 
-    async def _health(self) -> list[Sample]:
+    async def _vitals(self) -> Vitals:
         try:
             oldest = await asyncio.get_running_loop().run_in_executor(self._worker, self.outbox.oldest)
         except OutboxUnavailable:
             oldest = None
-        vitals = Vitals(
+        return Vitals(
             link=self.uplink.up,
             oldest=oldest,
             clock_offset=await self.uplink.clock_offset(),
             outbox_full=self._collector.refused,
-            outbox_writable=not self._collector.problem,
+            problem=self._collector.problem or self.uplink.problem,
         )
-        return health.samples(self.outbox, self.connections, vitals, self._clock())
+
+
+def _replace(path: Path, content: object) -> None:
+    """Write `content` as JSON so that a reader sees the old file or the new one, never half."""
+    beside = path.with_suffix(".new")
+    beside.write_bytes(json.encode(content))
+    beside.replace(path)
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

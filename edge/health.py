@@ -1,15 +1,15 @@
 """The edge's own health as samples of ``edge/self`` (device type `edge-box`).
 
-Points: `outbox_batches`, `outbox_bytes`, `oldest_waiting_s`, `outbox_full`, `outbox_writable`, `link`,
-`clock_offset_s` (server minus edge, when it can be learnt), `cpu_temperature` (Cel, where the board has a
-sensor), `disk_free` (By), `device_silent` (polled devices that do not answer), `messages`, `dead_letters`,
-`redelivered`, `device_errors`, `driver_restarts`, `drivers_up`, and per connection ``<connection>.up`` and
-its counters.
+Points: `outbox_batches`, `outbox_bytes`, `oldest_waiting_s`, `outbox_full`, `link`, `clock_offset_s`
+(server minus edge, when it can be learnt), `cpu_temperature` (Cel, where the board has a sensor),
+`disk_free` (By), `device_silent` (polled devices that do not answer), `connections_down`, and since the
+agent's start `messages`, `dead_letters`, `redelivered`, `device_errors`, `driver_restarts`. What they are
+per connection stands in ``status.json`` beside the outbox.
 """
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +40,8 @@ class Vitals:
     oldest: int | None
     clock_offset: float | None
     outbox_full: bool
-    outbox_writable: bool
+    problem: str
+    """Why the outbox cannot be written or nothing is sent; empty when all is well."""
 
 
 def samples(
@@ -57,7 +58,6 @@ def _values(
     yield "outbox_bytes", sum(depth.bytes for depth in outbox.depth.values())
     yield "oldest_waiting_s", 0.0 if vitals.oldest is None else max(0.0, (now - vitals.oldest) / 1e9)
     yield "outbox_full", vitals.outbox_full
-    yield "outbox_writable", vitals.outbox_writable
     yield "link", vitals.link
     if vitals.clock_offset is not None:
         yield "clock_offset_s", round(vitals.clock_offset, 6)
@@ -72,13 +72,33 @@ def _values(
     yield "dead_letters", sum(each.malformed for each in counters)
     yield "redelivered", sum(each.redelivered for each in counters)
     yield "driver_restarts", sum(health.restarts for health in connections.values())
-    yield "drivers_up", sum(health.up for health in connections.values())
-    for name, health in connections.items():
-        yield f"{name}.up", health.up
-        yield f"{name}.messages", health.counters.messages
-        yield f"{name}.dead_letters", health.counters.malformed
-        yield f"{name}.errors", health.counters.errors
-        yield f"{name}.silent", health.counters.silent
+    yield "connections_down", sum(not health.up for health in connections.values())
+
+
+def status(
+    outbox: Outbox, connections: Mapping[str, ConnectionHealth], vitals: Vitals, now: int
+) -> dict[str, object]:
+    """The same and more for people and tools on the edge itself: what ``status.json`` holds."""
+    return {
+        "edge": outbox.edge,
+        "process": os.getpid(),
+        "time": now,
+        "lanes": {
+            lane.value: {
+                "seq": depth.seq,
+                "stored": depth.stored,
+                "waiting": depth.batches,
+                "bytes": depth.bytes,
+            }
+            for lane, depth in outbox.depth.items()
+        },
+        "connections": {
+            name: {"up": health.up, "restarts": health.restarts, "problem": health.problem}
+            | asdict(health.counters)
+            for name, health in connections.items()
+        },
+        **asdict(vitals),
+    }
 
 
 def cpu_temperature() -> float | None:

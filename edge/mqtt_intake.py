@@ -55,8 +55,8 @@ class MqttSettings(Model):
     password_env: str = Field("", description="Name of the environment variable that holds the password.")
     password_file: str = Field("", description="File (mode 600) that holds the password.")
     ca_file: str = Field("", description="Certificate authority for mqtts; empty: the system's.")
-    certificate: str = Field("", description="Client certificate (PEM) for mqtts.")
-    key: str = Field("", description="Its private key.")
+    certificate_file: str = Field("", description="Client certificate (PEM) for mqtts.")
+    key_file: str = Field("", description="Its private key.")
     client_id: str = Field(
         "", description="Name of the session at the broker; empty: gridwarden-EDGE-CONNECTION."
     )
@@ -157,8 +157,8 @@ class MqttSession:
 
     def _tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self._settings.ca_file or None)
-        if self._settings.certificate:
-            context.load_cert_chain(self._settings.certificate, self._settings.key or None)
+        if self._settings.certificate_file:
+            context.load_cert_chain(self._settings.certificate_file, self._settings.key_file or None)
         return context
 
     def _close(self) -> None:

@@ -292,6 +292,11 @@ class Uplink:
         """Whether both lanes have a connection and are not refused."""
         return all(lane.up and not lane.problem for lane in self.lanes.values())
 
+    @property
+    def problem(self) -> str:
+        """Why a lane waits; empty when none does."""
+        return next((lane.problem for lane in self.lanes.values() if lane.problem), "")
+
     def notify(self) -> None:
         """The outbox has something new."""
         for lane in self.lanes.values():

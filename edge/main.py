@@ -1,0 +1,115 @@
+"""Running one edge agent as a process: ``python -m edge`` and ``gridwarden edge`` end here.
+
+Without the command line's libraries, so that an edge box needs no more memory than its work does.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from edge.agent import Agent
+from edge.installation import load_installation
+from edge.intake import Broker
+from edge.outbox import Limits, OutboxInUse, OutboxUnavailable
+from edge.uplink import Bus
+from registry.problems import InvalidConfiguration
+
+EXIT_CONFIGURATION: Final = 78
+"""As sysexits.h: starting again without mending the configuration is of no use."""
+EXIT_IN_USE: Final = 75
+
+
+def run_edge(
+    site: Path,
+    edge_id: str,
+    data: Path,
+    bus_url: str,
+    *,
+    user: str = "",
+    password: str = "",
+    credentials_file: str = "",
+    broker: Broker | None = None,
+    serial_folder: Path = Path("/dev"),
+    limits: Limits | None = None,
+) -> None:
+    """Run the agent of `edge_id` until SIGTERM or SIGINT.
+
+    `data` is the folder of all edges; this one's outbox is ``<data>/<edge_id>/outbox.db``. `broker` serves
+    MQTT connections whose settings name none, `serial_folder` serial ports that are no absolute path.
+
+    Raises `registry.problems.InvalidConfiguration` (show its `problems`, stop), `OutboxInUse` (another
+    agent runs on this data), `OutboxUnavailable` (the data folder cannot be written at start).
+    """
+    bus = Bus(bus_url, user, password, credentials_file)
+    installation = load_installation(
+        site, edge_id, data, bus, broker=broker, serial_folder=serial_folder, limits=limits
+    )
+    asyncio.run(_run(Agent(installation)))
+
+
+async def _run(agent: Agent) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await agent.run(stop)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m edge SITE --id EDGE …``; returns the exit status."""
+    given = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        run_edge(
+            given.site,
+            given.id,
+            given.data,
+            given.bus,
+            user=given.user,
+            password=_password(given.password_file),
+            credentials_file=given.credentials_file,
+            broker=Broker(given.broker, given.broker_user, _password(given.broker_password_file)),
+            serial_folder=given.serial_folder,
+            limits=Limits(bytes=given.outbox_limit),
+        )
+    except InvalidConfiguration as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        return EXIT_CONFIGURATION
+    except OutboxInUse as error:
+        print(error, file=sys.stderr)
+        return EXIT_IN_USE
+    except (OutboxUnavailable, OSError) as error:
+        print(error, file=sys.stderr)
+        return os.EX_IOERR
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m edge",
+        description="Run one edge agent of a site.",
+        epilog="Example: python -m edge var/site --id edge-1 --data var/edges --bus nats://127.0.0.1:4222",
+    )
+    parser.add_argument("site", type=Path, help="the site folder")
+    parser.add_argument("--id", required=True, help="which of the site's edges this is")
+    parser.add_argument("--data", type=Path, default=Path("var/edges"), help="where outboxes are kept")
+    parser.add_argument("--bus", default="nats://127.0.0.1:4222", help="the NATS server")
+    parser.add_argument("--user", default="", help="its user")
+    parser.add_argument("--password-file", type=Path, help="file that holds the user's password")
+    parser.add_argument("--credentials-file", default="", help="NATS credentials instead of a password")
+    parser.add_argument("--broker", default=Broker.url, help="MQTT broker of connections that name none")
+    parser.add_argument("--broker-user", default="", help="its user")
+    parser.add_argument("--broker-password-file", type=Path, help="file that holds that user's password")
+    parser.add_argument("--serial-folder", type=Path, default=Path("/dev"), help="where serial ports lie")
+    parser.add_argument("--outbox-limit", type=int, default=Limits.bytes, help="bytes that may wait")
+    return parser
+
+
+def _password(file: Path | None) -> str:
+    return file.read_text(encoding="utf-8").strip() if file is not None else ""

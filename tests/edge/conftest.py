@@ -1,0 +1,173 @@
+"""A small site on real wires, and a real agent process reading it."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nats
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js.api import ConsumerConfig, DeliverPolicy, DiscardPolicy, StreamConfig
+
+from readings import Lane, Sample, SampleBatch, wire
+from readings.subjects import samples_stream
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class AgentProcess:
+    """``python -m edge`` on a site folder; `start` again after `kill` goes on with the same outbox."""
+
+    site: Path
+    data: Path
+    bus: str
+    extra: list[str] = field(default_factory=list)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def outbox(self) -> Path:
+        return self.data / "e1" / "outbox.db"
+
+    @property
+    def log(self) -> str:
+        return (self.data / "agent.log").read_text()
+
+    def start(self) -> None:
+        self.data.mkdir(exist_ok=True)
+        with (self.data / "agent.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "edge", str(self.site), "--id", "e1", "--data", str(self.data)]
+                + ["--bus", self.bus, *self.extra],
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(20)
+        self.process = None
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(20)
+        self.process = None
+        return code
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A site folder with one edge `e1` and nothing on it; `wire_up` adds to it."""
+    folder = tmp_path / "site"
+    (folder / "edges").mkdir(parents=True)
+    (folder / "site.yaml").write_text("name: Test\ntimezone: Asia/Shanghai\nlanguages: [en]\n")
+    return folder
+
+
+def wire_up(folder: Path, connections: str, devices: str) -> None:
+    """Write `connections` (a YAML list) and `devices` (CSV lines: id,type,connection,address)."""
+    (folder / "edges" / "e1.yaml").write_text(
+        "id: e1\nplace: p1\nconnections:\n" + textwrap.indent(textwrap.dedent(connections), "  ")
+    )
+    lines = ["id,type,place,edge,connection,address"]
+    for line in textwrap.dedent(devices).strip().splitlines():
+        name, kind, connection, address = line.split(",", 3)
+        lines.append(f"{name},{kind},p1,e1,{connection},{address}")
+    (folder / "devices.csv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def agents(site: Path, tmp_path: Path) -> Iterator[Callable[..., AgentProcess]]:
+    """Makes agent processes of the site; what still runs is ended with the test."""
+    made: list[AgentProcess] = []
+
+    def make(bus: str, *extra: str) -> AgentProcess:
+        made.append(AgentProcess(site, tmp_path / "data", bus, [*extra]))
+        return made[-1]
+
+    yield make
+    for agent in made:
+        if agent.process is not None:
+            agent.kill()
+
+
+@dataclass
+class Streams:
+    """The two sample streams of a running server, created as the gateway would."""
+
+    client: Client
+
+    async def create(self, **limits: int) -> None:
+        for lane in Lane:
+            await self.client.jetstream().add_stream(
+                StreamConfig(
+                    name=samples_stream(lane),
+                    subjects=[f"samples.*.*.{lane.value}"],
+                    discard=DiscardPolicy.NEW,
+                    duplicate_window=600,
+                    **limits,
+                )
+            )
+
+    async def messages(self, lane: Lane) -> list[Msg]:
+        """Everything in the lane's stream, in order."""
+        stream = self.client.jetstream()
+        total = (await stream.stream_info(samples_stream(lane))).state.messages
+        subscription = await stream.subscribe(
+            f"samples.*.*.{lane.value}",
+            stream=samples_stream(lane),
+            ordered_consumer=True,
+            config=ConsumerConfig(deliver_policy=DeliverPolicy.ALL),
+        )
+        try:
+            return [await subscription.next_msg(5) for _ in range(total)]
+        finally:
+            await subscription.unsubscribe()
+
+    async def batches(self, lane: Lane) -> list[SampleBatch]:
+        return [wire.decode_samples(message.data) for message in await self.messages(lane)]
+
+    async def samples(self, *, health: bool = False) -> list[Sample]:
+        """Every sample of both lanes; the agent's own health only with `health`."""
+        return [
+            sample
+            for lane in Lane
+            for batch in await self.batches(lane)
+            for sample in batch.samples
+            if health or sample.source != "edge/self"
+        ]
+
+    async def wait_for(self, count: int, limit: float = 30.0) -> list[Sample]:
+        """The samples, once there are `count` of them."""
+        deadline = time.monotonic() + limit
+        while len(found := await self.samples()) < count:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{len(found)} of {count} samples after {limit:g} s: {found[-5:]}")
+            await asyncio.sleep(0.05)
+        return found
+
+
+@pytest.fixture
+async def streams(nats_server) -> AsyncIterator[Streams]:
+    client = await nats.connect(nats_server.url)
+    found = Streams(client)
+    await found.create()
+    yield found
+    await client.close()
+
+
+def dumps(value: object) -> bytes:
+    return json.dumps(value).encode()

@@ -1,0 +1,223 @@
+"""The outbox against a real file."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge.outbox import Group, Limits, Outbox, OutboxInUse, OutboxUnavailable
+from readings import Lane, Sample, wire
+
+
+def sample(source: str = "z2m/kitchen", point: str = "smoke", value: bool | str = True) -> Sample:
+    return Sample(source, point, value, 1_000)
+
+
+def group(alarm: int = 0, telemetry: int = 0) -> Group:
+    return Group({Lane.ALARM: [sample()] * alarm, Lane.TELEMETRY: [sample(point="battery")] * telemetry})
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "outbox.db"
+
+
+@pytest.fixture
+def outbox(path: Path):
+    box = Outbox(path, "e1")
+    yield box
+    box.close()
+
+
+def test_a_commit_gives_each_lane_its_own_numbers(outbox):
+    outbox.commit(group(alarm=1), 5)
+    batches = outbox.commit(group(alarm=2, telemetry=3), 6)
+    assert [(batch.lane, batch.seq, batch.samples) for batch in batches] == [
+        (Lane.ALARM, 2, 2),
+        (Lane.TELEMETRY, 1, 3),
+    ]
+    decoded = wire.decode_samples(batches[0].payload)
+    assert (decoded.edge, decoded.lane, decoded.seq, len(decoded.samples)) == ("e1", Lane.ALARM, 2, 2)
+
+
+def test_numbers_never_start_again_after_rows_are_deleted(path):
+    box = Outbox(path, "e1")
+    box.commit(group(alarm=1), 5)
+    box.stored(Lane.ALARM, 1)
+    box.close()
+    again = Outbox(path, "e1")
+    assert again.depth[Lane.ALARM].batches == 0
+    assert again.read(Lane.ALARM, 0, 9) == []
+    assert again.commit(group(alarm=1), 6)[0].seq == 2
+    again.close()
+
+
+def test_what_was_not_confirmed_is_there_after_a_restart_in_order(path):
+    box = Outbox(path, "e1")
+    for now in range(5):
+        box.commit(group(telemetry=1), now)
+    box.stored(Lane.TELEMETRY, 2)
+    box.close()
+    again = Outbox(path, "e1")
+    assert [batch.seq for batch in again.read(Lane.TELEMETRY, 0, 9)] == [3, 4, 5]
+    assert again.depth[Lane.TELEMETRY].stored == 2
+    assert again.oldest() == 2
+    again.close()
+
+
+def test_recent_batches_are_read_from_memory_without_gaps(outbox):
+    for now in range(4):
+        outbox.commit(group(telemetry=1), now)
+    assert [batch.seq for batch in outbox.recent(Lane.TELEMETRY, 1, 2)] == [2, 3]
+    outbox.stored(Lane.TELEMETRY, 3)
+    assert outbox.recent(Lane.TELEMETRY, 0, 9) == []
+    assert [batch.seq for batch in outbox.recent(Lane.TELEMETRY, 3, 9)] == [4]
+
+
+def test_memory_takes_no_more_than_its_part_and_the_rest_comes_from_disk(outbox):
+    big = Group({Lane.TELEMETRY: [sample(value="x" * 4000)] * 120})
+    for now in range(6):
+        outbox.commit(big, now)
+    in_memory = outbox.recent(Lane.TELEMETRY, 0, 99)
+    assert 0 < len(in_memory) < 6
+    assert len(outbox.read(Lane.TELEMETRY, len(in_memory), 99)) == 6 - len(in_memory)
+
+
+def test_a_large_commit_is_cut_into_batches_that_a_server_takes(outbox):
+    batches = outbox.commit(Group({Lane.TELEMETRY: [sample(value="x" * 4096)] * 700}), 1)
+    assert sum(batch.samples for batch in batches) == 700
+    assert all(len(batch.payload) <= 512 * 1024 for batch in batches)
+    assert [batch.seq for batch in batches] == list(range(1, len(batches) + 1))
+
+
+def test_the_books_count_what_was_taken_in_the_same_file(outbox, path):
+    outbox.commit(group(alarm=2, telemetry=3), 1)
+    outbox.commit(group(alarm=1), 1)
+    reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    assert dict(reader.execute("SELECT lane, samples FROM taken WHERE source = 'z2m/kitchen'")) == {
+        "alarm": 3,
+        "telemetry": 3,
+    }
+    reader.close()
+
+
+def test_a_second_writer_is_refused_with_the_first_ones_process(outbox, path):
+    with pytest.raises(OutboxInUse, match=f"process {os.getpid()}"):
+        Outbox(path, "e1")
+
+
+def test_an_outbox_of_another_edge_is_refused(path):
+    Outbox(path, "e1").close()
+    with pytest.raises(OutboxUnavailable, match="edge is 'e1', not 'e2'"):
+        Outbox(path, "e2")
+
+
+def test_telemetry_is_refused_before_alarms_are(path):
+    box = Outbox(path, "e1", Limits(bytes=10_000, alarm_share=0.5))
+    while box.has_room(Lane.TELEMETRY):
+        box.commit(group(telemetry=50), 1)
+    assert box.has_room(Lane.ALARM)
+    box.stored(Lane.TELEMETRY, box.depth[Lane.TELEMETRY].seq)
+    box.trim()
+    assert box.has_room(Lane.TELEMETRY)
+    assert box.depth[Lane.TELEMETRY].bytes == 0
+    box.close()
+
+
+def test_delivery_keys_survive_a_restart_and_only_their_own_message_matches(path):
+    box = Outbox(path, "e1")
+    box.commit(Group({Lane.ALARM: [sample()]}, {"z2m": [(7, 111), (8, 222)]}), 1)
+    box.close()
+    again = Outbox(path, "e1")
+    keys = again.keys("z2m")
+    assert keys.knows(7, 111)
+    assert not keys.knows(7, 222)
+    assert not again.keys("other").knows(7, 111)
+    again.close()
+
+
+def test_old_delivery_keys_are_forgotten_only_when_their_numbers_were_used_again(path):
+    box = Outbox(path, "e1")
+    box.commit(Group({}, {"quiet": [(1, 5)]}), 1)
+    for start in range(0, 140_000, 20_000):
+        box.commit(Group({}, {"busy": [(n & 0xFFFF, n + 1) for n in range(start, start + 20_000)]}), 1)
+    box.close()
+    reader = sqlite3.connect(path)
+    (kept,) = reader.execute("SELECT sum(count) FROM deliveries WHERE connection = 'busy'").fetchone()
+    reader.close()
+    assert 65_536 <= kept <= 65_536 + 20_000
+    again = Outbox(path, "e1")
+    assert again.keys("quiet").knows(1, 5)
+    assert all(again.keys("busy").knows(n & 0xFFFF, n + 1) for n in range(140_000 - 65_536, 140_000))
+    again.close()
+
+
+def test_a_full_disk_keeps_everything_for_another_attempt(path):
+    box = Outbox(path, "e1")
+    box.commit(group(alarm=1), 1)
+    box._connection.execute("PRAGMA max_page_count = 1")  # the size it has now: SQLITE_FULL beyond
+    big = Group({Lane.TELEMETRY: [sample(value="x" * 4000)] * 100})
+    with pytest.raises(OutboxUnavailable, match="full"):
+        box.commit(big, 2)
+    assert box.depth[Lane.TELEMETRY].seq == 0
+    assert [batch.seq for batch in box.commit(big, 3)] == [1]
+    box.close()
+
+
+def test_a_group_whose_commit_had_reached_the_disk_is_not_committed_twice(path):
+    box = Outbox(path, "e1")
+    first = group(alarm=1, telemetry=1)
+
+    class Interrupted:
+        """A connection whose COMMIT succeeds and is then reported as failed (power, NFS, a bad disk)."""
+
+        def __init__(self, real):
+            self.real = real
+
+        def execute(self, statement, *values):
+            result = self.real.execute(statement, *values)
+            if statement == "COMMIT":
+                raise sqlite3.OperationalError("disk I/O error")
+            return result
+
+        def __getattr__(self, name):
+            return getattr(self.real, name)
+
+    box._connection = Interrupted(box._connection)
+    with pytest.raises(OutboxUnavailable):
+        box.commit(first, 1)
+    again = box.commit(first, 2)
+    assert [(batch.lane, batch.seq) for batch in again] == [(Lane.ALARM, 1), (Lane.TELEMETRY, 1)]
+    assert box.commit(group(alarm=1), 3)[0].seq == 2
+    assert len(box.read(Lane.ALARM, 0, 9)) == 2
+    box.close()
+
+
+def test_a_folder_that_cannot_be_made_is_said_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutboxUnavailable, match="file"):
+        Outbox(tmp_path / "file" / "outbox.db", "e1")
+
+
+def test_kill_9_between_commits_loses_nothing_that_was_reported(path):
+    """A child commits, tells each number, and is killed without warning."""
+    script = (
+        "import sys; from pathlib import Path; from edge.outbox import *; from readings import *\n"
+        f"box = Outbox(Path({str(path)!r}), 'e1')\n"
+        "for n in range(10**9):\n"
+        "    box.commit(Group({Lane.ALARM: [Sample('a/b', 'p', n, n)]}), n); print(n + 1, flush=True)\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    told = [int(child.stdout.readline()) for _ in range(20)][-1]
+    child.kill()
+    told = max([told, *map(int, child.stdout.read().split("\n")[:-1])])
+    child.wait()
+    child.stdout.close()
+    box = Outbox(path, "e1")
+    seqs = [batch.seq for batch in box.read(Lane.ALARM, 0, 10**6)]
+    assert seqs == list(range(1, len(seqs) + 1))
+    assert len(seqs) >= told
+    box.close()
