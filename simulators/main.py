@@ -30,7 +30,7 @@ from simulators.publisher import Broker
 from simulators.record import Record
 from simulators.scenario import Scenario, load_scenario
 from simulators.simulation import Simulation
-from simulators.wires import Wire, Workshop
+from simulators.wires import DRIVERS, Wire, Workshop
 
 CONNECT_LIMIT: Final = 20.0
 """Seconds to wait for wires before a scenario begins without them."""
@@ -93,7 +93,7 @@ async def run_simulation(
                 async for progress in control.ask(options.control, request):
                     tell(progress)
                 return
-    site = await asyncio.to_thread(read_site, site_folder)
+    site = (await asyncio.to_thread(load_site, site_folder)).unwrap()
     try:
         await _be_the_wires(site, story, folder, options, tell)
     except BaseExceptionGroup as group:
@@ -105,14 +105,6 @@ def _first_cause(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def read_site(folder: Path) -> Site:
-    """The site in `folder`; raises `InvalidConfiguration`."""
-    loaded = load_site(folder)
-    if loaded.site is None:
-        raise InvalidConfiguration(loaded.problems)
-    return loaded.site
 
 
 async def _be_the_wires(site: Site, story: Scenario, folder: Path, options: Options, tell: Tell) -> None:
@@ -179,8 +171,16 @@ async def _refuse_a_second(path: Path) -> None:
 
 
 def _simulated(site: Site, edge: str | None) -> dict[str, Device]:
-    """The devices that may be simulated: of one edge or all."""
-    return {name: device for name, device in site.devices.items() if edge in (None, device.edge)}
+    """The devices that can be simulated: of one edge or all."""
+    wires = {
+        (wiring.id, connection.id)
+        for wiring in site.edges.values()
+        for connection in wiring.connections
+        if connection.driver in DRIVERS and edge in (None, wiring.id)
+    }
+    return {
+        name: device for name, device in site.devices.items() if (device.edge, device.connection) in wires
+    }
 
 
 def _needed(story: Scenario, ensemble: Ensemble, options: Options) -> set[tuple[str, str]] | None:

@@ -26,7 +26,6 @@ from registry.model import Invalid, Model, Text
 from registry.problems import InvalidConfiguration, Part, Problem, did_you_mean, dotted
 from registry.reading_files import Document, read_yaml
 from registry.validation import problems_from_pydantic
-from simulators.device import Fault
 
 SHIPPED: Final = Path(__file__).with_name("scenarios")
 """The folder of the scenarios that come with GridWarden."""
@@ -127,7 +126,9 @@ class Step(Model):
     device: str = Field("", description="An actor, or the id of a device.")
     values: dict[str, Ramp | Scalar] = Field({}, alias="set", description="Point → value, or a ramp.")
     event: Annotated[Occurrence | None, BeforeValidator(_occurrence)] = None
-    fault: Fault | Literal["none"] | None = Field(None, description="How it misbehaves from now on.")
+    fault: Literal["none", "silent", "wrong_crc", "half_frame", "slow", "bit_flips", "rubbish"] | None = (
+        Field(None, description="How it misbehaves from now on; `none`: well again.")
+    )
     release: bool = Field(False, description="Back to its quiet life, and well again.")
     rate: Rate | None = None
     play: Patterns = Field((), description="Other scenarios; when repeated, in turn.")

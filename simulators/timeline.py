@@ -14,7 +14,7 @@ from language import N_
 from readings import Scalar
 from registry.devices import Device
 from simulators.casting import Cast, Ensemble, NotPlayable, cast
-from simulators.device import Break, Change, Glide, Hold, Occur, Release, Report
+from simulators.device import Break, Change, Fault, Glide, Hold, Occur, Release, Report
 from simulators.progress import Progress, Word
 from simulators.scenario import Ramp, Scenario, Step
 
@@ -144,7 +144,7 @@ def _changes(step: Step, devices: Sequence[Device], ensemble: Ensemble) -> Itera
         event = step.event
         yield 0.0, Occur(event.word, event.score, event.zones, event.lasts)
     elif step.fault is not None:
-        yield 0.0, Break(None if step.fault == "none" else step.fault)
+        yield 0.0, Break(None if step.fault == "none" else Fault(step.fault))
     elif step.rate is not None:
         points = len(ensemble.types[devices[0].type].points)
         pause = points / step.rate.readings
