@@ -1,0 +1,43 @@
+"""Where alarms, cases and the rule engine's state are kept: one database, one transaction per batch.
+
+SQLAlchemy Core over SQLite (WAL, synchronous FULL) or PostgreSQL; the schema grows by the Alembic
+migrations shipped beside this file. One writer at a time, any number of readers.
+"""
+
+from cases.store.operations import DatabaseTooNew, OperationsStore, OperationsUnavailable
+from cases.store.reading import Reading
+from cases.store.shapes import (
+    AlarmFilter,
+    CaseFile,
+    CaseFilter,
+    Changed,
+    Done,
+    EngineRecord,
+    EvidenceRow,
+    FindingRow,
+    HistoryRow,
+    Page,
+    Tally,
+    Totals,
+)
+from cases.store.transaction import Transaction
+
+__all__ = [
+    "AlarmFilter",
+    "CaseFile",
+    "CaseFilter",
+    "Changed",
+    "DatabaseTooNew",
+    "Done",
+    "EngineRecord",
+    "EvidenceRow",
+    "FindingRow",
+    "HistoryRow",
+    "OperationsStore",
+    "OperationsUnavailable",
+    "Page",
+    "Reading",
+    "Tally",
+    "Totals",
+    "Transaction",
+]

@@ -1,0 +1,1 @@
+"""How the operations database came to be: Alembic migrations, shipped with the program."""

@@ -1,0 +1,281 @@
+"""Read-only questions: the alarm list, the cases, the counts on the overview.
+
+Lists page by the last row's sort key (`Page.next`), never by an offset: a page stays right while rows
+come in, and the thousandth costs what the first does.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+from msgspec.structs import replace
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    func,
+    or_,
+    select,
+    union_all,
+)
+
+from cases.alarms import UNLISTED_RANK, Alarm
+from cases.case import Case, Standing
+from cases.deliveries import Delivery, DeliveryState
+from cases.store import rows
+from cases.store.conditions import (
+    alarm_conditions,
+    alarm_counts,
+    case_conditions,
+    case_counts,
+    cursor_of,
+    cursor_parts,
+)
+from cases.store.schema import ALARM, CASES, DELIVERY, EVIDENCE, FINDING, HISTORY
+from cases.store.shapes import (
+    AlarmFilter,
+    CaseFile,
+    CaseFilter,
+    Changed,
+    EvidenceRow,
+    FindingRow,
+    HistoryRow,
+    Page,
+    Tally,
+    Totals,
+)
+from rules.findings import Severity
+
+OPEN_ALARMS: Final = AlarmFilter()
+OPEN_CASES: Final = CaseFilter()
+GRIDS: Final = ("grid1", "grid2", "grid3")
+
+
+class Reading:
+    """Queries on one snapshot. Made by `OperationsStore.reading`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # ------------------------------------------------------------------------------------ alarms
+
+    def alarms(self, chosen: AlarmFilter = OPEN_ALARMS, after: str = "", limit: int = 100) -> Page[Alarm]:
+        """Alarms: open ones first, worst first, newest first. `after` is the last page's `next`."""
+        where = alarm_conditions(chosen)
+        total = self._count(ALARM, where)
+        wanted = select(ALARM).where(*where)
+        if cursor := cursor_parts(after):
+            rank, raised, last = int(cursor[0]), int(cursor[1]), cursor[2]
+            c = ALARM.c
+            wanted = wanted.where(
+                or_(
+                    c.rank > rank,
+                    and_(c.rank == rank, c.raised < raised),
+                    and_(c.rank == rank, c.raised == raised, c.id > last),
+                )
+            )
+        wanted = wanted.order_by(ALARM.c.rank, ALARM.c.raised.desc(), ALARM.c.id).limit(limit + 1)
+        found = [rows.alarm_of(row) for row in self._connection.execute(wanted).mappings()]
+        more = found[limit - 1] if len(found) > limit else None
+        return Page(found[:limit], total, cursor_of(more.rank, more.raised, more.id) if more else None)
+
+    def alarm(self, number: str) -> tuple[Alarm, list[FindingRow]] | None:
+        """One alarm with its timeline, oldest first; None when there is none of that id."""
+        row = self._connection.execute(select(ALARM).where(ALARM.c.id == number)).mappings().first()
+        if row is None:
+            return None
+        timeline = select(FINDING).where(FINDING.c.alarm_id == number).order_by(FINDING.c.seq)
+        findings = [rows.finding_of(line) for line in self._connection.execute(timeline).mappings()]
+        return rows.alarm_of(row), findings
+
+    # ------------------------------------------------------------------------------------- cases
+
+    def cases(
+        self, chosen: CaseFilter = OPEN_CASES, now: int = 0, after: str = "", limit: int = 100
+    ) -> Page[Case]:
+        """Cases: most urgent first, then newest; without a `state` filter newest first.
+
+        `now` decides what is overdue. Standing alarms are not filled in.
+        """
+        where = case_conditions(chosen, now)
+        total = self._count(CASES, where)
+        c = CASES.c
+        ranked = chosen.state in ("open", "overdue")
+        wanted = select(c.body, c.priority, c.opened, c.id).where(*where)
+        if cursor := cursor_parts(after):
+            priority, opened, last = cursor[0], int(cursor[1]), cursor[2]
+            later = or_(c.opened < opened, and_(c.opened == opened, c.id > last))
+            wanted = wanted.where(
+                or_(c.priority > priority, and_(c.priority == priority, later)) if ranked else later
+            )
+        order: Sequence[Any] = (c.opened.desc(), c.id)
+        if ranked:
+            order = (c.priority, *order)
+        found = self._connection.execute(wanted.order_by(*order).limit(limit + 1)).all()
+        more = found[limit - 1] if len(found) > limit else None
+        return Page(
+            [rows.case_of(row.body) for row in found[:limit]],
+            total,
+            cursor_of(more.priority, more.opened, more.id) if more is not None else None,
+        )
+
+    def case(self, number: str, evidence: int = 200, alarms: int = 200) -> CaseFile | None:
+        """One case with its history, the first `evidence` pieces and `alarms` of its alarms."""
+        run = self._connection.execute
+        body = run(select(CASES.c.body).where(CASES.c.id == number)).scalar()
+        if body is None:
+            return None
+        linked = (
+            select(ALARM)
+            .where(ALARM.c.case_id == number)
+            .order_by(ALARM.c.standing.desc(), ALARM.c.rank, ALARM.c.raised, ALARM.c.id)
+            .limit(alarms)
+        )
+        found = [rows.alarm_of(row) for row in run(linked).mappings()]
+        standing = tuple(Standing(alarm.id, alarm.condition) for alarm in found if alarm.standing)
+        pieces = select(EVIDENCE).where(EVIDENCE.c.case_id == number).order_by(EVIDENCE.c.seq).limit(evidence)
+        return CaseFile(
+            replace(rows.case_of(body), standing=standing),
+            self.history(number),
+            [rows.evidence_of(row) for row in run(pieces).mappings()],
+            self._count(EVIDENCE, [EVIDENCE.c.case_id == number]),
+            found,
+        )
+
+    def history(self, number: str) -> list[HistoryRow]:
+        """A case's history, oldest first."""
+        lines = select(HISTORY).where(HISTORY.c.case_id == number).order_by(HISTORY.c.number)
+        return [rows.history_of(row) for row in self._connection.execute(lines).mappings()]
+
+    def broken_history(self, number: str) -> int | None:
+        """The first line of a case's history that does not follow from the ones before; None: all do.
+
+        A line that is missing at the end counts too.
+        """
+        lines = select(HISTORY).where(HISTORY.c.case_id == number).order_by(HISTORY.c.number)
+        expected, chain = 1, rows.GENESIS
+        for row in self._connection.execute(lines).mappings():
+            if (
+                row["number"] != expected
+                or row["prev_hash"] != chain
+                or rows.chain_hash({**row}) != row["hash"]
+            ):
+                return expected
+            expected, chain = expected + 1, row["hash"]
+        kept = select(CASES.c.history_count, CASES.c.history_hash).where(CASES.c.id == number)
+        end = self._connection.execute(kept).first()
+        return expected if end is not None and (end[0], end[1]) != (expected - 1, chain) else None
+
+    def evidence(self, number: str, after: int = 0, limit: int = 1000) -> list[EvidenceRow]:
+        """A case's evidence, oldest first, without the first `after` pieces."""
+        pieces = select(EVIDENCE).where(EVIDENCE.c.case_id == number).order_by(EVIDENCE.c.seq)
+        chosen = pieces.offset(after).limit(limit)
+        return [rows.evidence_of(row) for row in self._connection.execute(chosen).mappings()]
+
+    # ------------------------------------------------------------------------------------ counts
+
+    def tallies(self, now: int) -> dict[str, Tally]:
+        """What is open, by grid of every level; calm grids are missing."""
+        found: dict[str, Tally] = {}
+        severities = list(Severity)
+        for row in self._by_grid(ALARM, ALARM.c.open, alarm_counts()):
+            worst = severities[row.worst] if row.worst < UNLISTED_RANK else None
+            found[row.grid] = Tally(row.grid, worst, row.alarms, row.unacknowledged)
+        for row in self._by_grid(CASES, CASES.c.open, case_counts(now)):
+            tally = found.get(row.grid, Tally(row.grid))
+            found[row.grid] = replace(tally, cases=row.cases, overdue=row.overdue)
+        return found
+
+    def totals(self, now: int) -> Totals:
+        """What is open in the whole site."""
+        run = self._connection.execute
+        alarms = run(
+            select(ALARM.c.severity, *alarm_counts()).where(ALARM.c.open.is_(True)).group_by(ALARM.c.severity)
+        ).all()
+        cases = run(select(*case_counts(now)).where(CASES.c.open.is_(True))).one()
+        counted = {row.severity: row.alarms for row in alarms}
+        return Totals(
+            alarms={severity: counted.get(severity.value, 0) for severity in Severity},
+            unacknowledged=sum(row.unacknowledged for row in alarms),
+            cases=cases.cases,
+            unaccepted=cases.unaccepted or 0,
+            overdue=cases.overdue or 0,
+        )
+
+    def changes_since(self, change: int = 0, limit: int = 200) -> list[Changed]:
+        """Alarms and cases that changed after `change`, in order of commit; each once, as it is now.
+
+        Ask again with the last one's `change`. A transaction's changes come together, so an answer may
+        be longer than `limit`.
+        """
+        later = union_all(*(select(t.c.change).where(t.c.change > change) for t in (ALARM, CASES))).subquery()
+        numbers = select(later.c.change).order_by(later.c.change).limit(limit)
+        until = max(self._connection.execute(numbers).scalars(), default=change)
+        found: list[Changed] = []
+        for table in (ALARM, CASES):
+            wanted = select(table.c.change, table.c.id, table.c.changed)
+            wanted = wanted.where(table.c.change > change, table.c.change <= until)
+            found += _changed_rows(table, self._connection.execute(wanted).all())
+        return sorted(found, key=lambda one: (one.change, one.kind, one.id))
+
+    def last_change(self) -> int:
+        """The number of the last transaction that changed something; where `changes_since` can begin."""
+        newest = [self._connection.execute(select(func.max(t.c.change))).scalar() for t in (ALARM, CASES)]
+        return max((number for number in newest if number is not None), default=0)
+
+    def last_changes(self, limit: int = 50) -> list[Changed]:
+        """What changed last, newest first."""
+        found: list[Changed] = []
+        for table in (ALARM, CASES):
+            newest = select(table.c.change, table.c.id, table.c.changed).order_by(table.c.change.desc())
+            found += _changed_rows(table, self._connection.execute(newest.limit(limit)).all())
+        return sorted(found, key=lambda one: (-one.change, one.kind, one.id))[:limit]
+
+    # -------------------------------------------------------------------------------- deliveries
+
+    def deliveries(
+        self, state: DeliveryState | None = None, due_by: int | None = None, limit: int = 500
+    ) -> list[Delivery]:
+        """Messages in the outbox in the order they were made; with `due_by` those that are due."""
+        wanted = select(DELIVERY).order_by(DELIVERY.c.number).limit(limit)
+        if state is not None:
+            wanted = wanted.where(DELIVERY.c.state == state.value)
+        if due_by is not None:
+            wanted = wanted.where(DELIVERY.c.due <= due_by)
+        return [
+            Delivery(
+                id=row["id"],
+                receiver=row["receiver"],
+                kind=row["kind"],
+                subject=row["subject"],
+                payload=row["payload"],
+                created=row["created"],
+                due=row["due"],
+                attempts=row["attempts"],
+                state=DeliveryState(row["state"]),
+                error=row["error"],
+            )
+            for row in self._connection.execute(wanted).mappings()
+        ]
+
+    # ------------------------------------------------------------------------------------ inside
+
+    def _count(self, table: Table, where: Sequence[ColumnElement[bool]]) -> int:
+        counted = select(func.count()).select_from(table).where(*where)
+        return int(self._connection.execute(counted).scalar_one())
+
+    def _by_grid(self, table: Table, open_: Column[bool], counts: Sequence[Any]) -> Sequence[Any]:
+        levels: list[Select[Any]] = [
+            select(table.c[grid].label("grid"), *counts)
+            .where(open_.is_(True), table.c[grid] != "")
+            .group_by(table.c[grid])
+            for grid in GRIDS
+        ]
+        return self._connection.execute(union_all(*levels)).all()
+
+
+def _changed_rows(table: Table, found: Sequence[Any]) -> list[Changed]:
+    kind: Literal["alarm", "case"] = "alarm" if table is ALARM else "case"
+    return [Changed(row.change, kind, row.id, row.changed) for row in found]
