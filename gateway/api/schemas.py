@@ -227,6 +227,7 @@ class SeriesOut(Schema):
     kind: Kind
     start: int = Field(description="Epoch milliseconds.")
     end: int = Field(description="Epoch milliseconds.")
+    cut: bool = Field(False, description="There is more than is given at once: ask with `buckets`.")
     raw: list[tuple[int, Scalar | None]] | None = Field(None, description="[time ms, value], oldest first.")
     buckets: list[tuple[int, float, float, float, int]] | None = Field(
         None, description="[bucket start ms, minimum, maximum, mean, count], oldest first."

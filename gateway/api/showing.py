@@ -1,21 +1,24 @@
 """From what the rooms keep to what the API shows: names instead of ids, people instead of references."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from cases.alarms import Alarm
 from cases.case import Case, Entry
+from cases.store import FindingRow
 from gateway.api import schemas
+from ingest.stores import Row
 from language import translator
+from readings.lanes import Lane
 from readings.quality import Quality
 from readings.sample import Scalar
 from registry.device_types import DeviceType, Kind, Point
 from registry.devices import Device
 from registry.grids import Person
 from registry.site import Site
-from rules.findings import Evidence, Finding
+from rules.findings import Evidence
 from rules.model import Rule
 
 _UNKNOWN_KIND = Kind.NUMBER
@@ -86,10 +89,9 @@ class Showing:
         """An alarm as a row of the list."""
         return schemas.AlarmOut.model_construct(**self._alarm_fields(alarm))
 
-    def alarm_detail(
-        self, alarm: Alarm, findings: Iterable[Finding], evidence: Iterable[Evidence]
-    ) -> schemas.AlarmDetail:
+    def alarm_detail(self, alarm: Alarm, findings: Sequence[FindingRow]) -> schemas.AlarmDetail:
         """An alarm with its timeline."""
+        readings = {one: None for finding in findings for one in finding.readings}
         return schemas.AlarmDetail(
             **self._alarm_fields(alarm),
             findings=[
@@ -98,13 +100,13 @@ class Showing:
                     time=instant(finding.time),
                     severity=finding.severity,
                     condition=finding.condition,
-                    evidence=[self.evidence(one) for one in finding.evidence],
+                    evidence=[self.evidence(one) for one in finding.readings],
                     actor=finding.actor,
                     reason=finding.reason,
                 )
                 for finding in findings
             ],
-            evidence=[self.evidence(one) for one in evidence],
+            evidence=[self.evidence(one) for one in readings],
         )
 
     def _alarm_fields(self, alarm: Alarm) -> dict[str, Any]:
@@ -214,7 +216,7 @@ class Showing:
             maximum=point.maximum,
         )
 
-    def value(self, kind: DeviceType, point_id: str, value: Scalar, time: int, quality: int) -> schemas.Value:
+    def value(self, kind: DeviceType, point_id: str, row: Row) -> schemas.Value:
         """The latest value of a point of a device of type `kind`."""
         point = next((one for one in kind.points if one.name == point_id), None)
         shown = self.point(point) if point is not None else None
@@ -222,9 +224,9 @@ class Showing:
             point=point_id,
             label=shown.label if shown else {"zh": point_id, "en": point_id},
             kind=shown.kind if shown else _UNKNOWN_KIND,
-            value=shown_value(value),
+            value=shown_value(row.value),
             unit=shown.unit if shown else "",
-            time=instant(time),
-            quality=list(Quality(quality).names()),
-            lane=shown.lane if shown else kind.points[0].lane,
+            time=instant(row.time),
+            quality=list(Quality(row.quality).names()),
+            lane=shown.lane if shown else Lane.TELEMETRY,
         )

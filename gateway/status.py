@@ -1,0 +1,229 @@
+"""How the platform itself is doing: parts, queues, rates, edges, books, quarantine."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import psutil
+
+from gateway.api import schemas
+from gateway.api.showing import instant, maybe_instant
+from gateway.freshness import Freshness, silent_after
+from gateway.rates import Rates
+from ingest.audit import balance
+from ingest.ledger import read_quarantine
+from ingest.stores import History, LatestRow, StoreUnavailable
+from language import N_, Message, Translator
+from readings.lanes import Lane
+from readings.vocabulary import EDGE_CONNECTION
+from registry.devices import Device
+from registry.site import Site
+
+RAW_SHOWN: Final = 200
+"""Bytes of a quarantined message that the list shows."""
+
+State = Literal["ok", "degraded", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the gateway: `trouble` gives the reason why it does not work just now, or ``""``."""
+
+    name: str
+    trouble: Callable[[], str]
+    vital: bool = False
+    """Without it the gateway does not do its work."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamQueue:
+    """What waits in a stream for a consumer."""
+
+    name: str
+    lane: Lane
+    messages: int
+    bytes: int | None = None
+
+
+class Status:
+    """Answers for the system page, the health check and the metrics."""
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        queues: Callable[[], Awaitable[Sequence[StreamQueue]]],
+        history: History,
+        freshness: Freshness,
+        rates: Rates,
+        *,
+        data: Path,
+        edges: Path | None,
+        started: int,
+        version: str,
+    ) -> None:
+        self.rates = rates
+        self._parts = parts
+        self._queues = queues
+        self._history = history
+        self._freshness = freshness
+        self._data = data
+        self._edges = edges
+        self._started = started
+        self._version = version
+        self._process = psutil.Process()
+        self._process.cpu_percent()
+
+    def components(self, say: Translator) -> list[schemas.Component]:
+        """Every part and how it fares."""
+        found = []
+        for part in self._parts:
+            trouble = part.trouble()
+            state: State = "ok" if not trouble else "down" if part.vital else "degraded"
+            found.append(schemas.Component(name=say(part.name), state=state, detail=trouble))
+        return found
+
+    def health(self, say: Translator) -> schemas.HealthOut:
+        """The worst state of all parts."""
+        components = self.components(say)
+        states = {component.state for component in components}
+        worst: State = "down" if "down" in states else "degraded" if "degraded" in states else "ok"
+        return schemas.HealthOut(status=worst, components=components)
+
+    def edges_down(self, site: Site, now: int) -> tuple[int, int]:
+        """How many edges the site has, and how many of them are not heard."""
+        boxes = edge_boxes(site)
+        return len(site.edges), sum(not self._heard(site, box, now) for box in boxes.values())
+
+    def _heard(self, site: Site, box: Device, now: int) -> bool:
+        last = self._freshness.last(box.id)
+        return last is not None and now - last <= silent_after(site.type_of(box))
+
+    async def system(self, site: Site, say: Translator, now: int) -> schemas.SystemOut:
+        """The system page."""
+        boxes = edge_boxes(site)
+        try:
+            rows = await self._history.latest([box.id for box in boxes.values()])
+        except StoreUnavailable:
+            rows = []
+        memory = self._process.memory_info().rss
+        return schemas.SystemOut(
+            time=instant(now),
+            version=self._version,
+            started_at=instant(self._started),
+            components=self.components(say),
+            queues=[
+                schemas.Queue(name=queue.name, lane=queue.lane, messages=queue.messages, bytes=queue.bytes)
+                for queue in await self._queues()
+            ],
+            rates=[
+                schemas.Rate(stage=stage, lane=lane, per_second=rate)
+                for (stage, lane), rate in sorted(self.rates.per_second(now).items())
+            ],
+            edges=[
+                self._edge(
+                    site,
+                    edge,
+                    boxes.get(edge),
+                    [row for row in rows if row.device == _id(boxes.get(edge))],
+                    now,
+                )
+                for edge in site.edges
+            ],
+            quarantined=sum(group.count for group in read_quarantine(self._data, limit=10_000)),
+            process=schemas.ProcessOut(
+                name="gateway",
+                pid=self._process.pid,
+                memory_bytes=memory,
+                cpu_percent=self._process.cpu_percent(),
+            ),
+        )
+
+    def _edge(
+        self, site: Site, edge: str, box: Device | None, rows: Sequence[LatestRow], now: int
+    ) -> schemas.EdgeOut:
+        values: Mapping[str, float] = {
+            row.point: float(row.row.value) for row in rows if isinstance(row.row.value, int | float)
+        }
+        waiting = values.get("outbox_batches")
+        return schemas.EdgeOut(
+            id=edge,
+            name=site.edges[edge].name or edge,
+            link=box is not None and self._heard(site, box, now),
+            last_heard=maybe_instant(self._freshness.last(box.id)) if box is not None else None,
+            waiting_batches=None if waiting is None else int(waiting),
+            oldest_waiting_seconds=values.get("oldest_waiting_s"),
+            clock_offset_seconds=values.get("clock_offset_s"),
+            cpu_temperature=values.get("cpu_temperature"),
+            disk_free_bytes=values.get("disk_free"),
+            devices=sum(1 for _ in site.devices_of(edge)),
+        )
+
+    def books(self, limit: int, now: int) -> schemas.BooksOut:
+        """The books, accounts in doubt first."""
+        books = balance(self._data, self._edges)
+        rows = sorted(books.rows, key=lambda row: (row.difference == 0, row.edge, row.lane, row.source))
+        return schemas.BooksOut(
+            time=instant(now),
+            balanced=books.balanced,
+            taken=sum(row.taken for row in rows),
+            waiting=sum(row.waiting for row in rows),
+            in_stream=sum(row.in_stream for row in rows),
+            stored=sum(row.stored for row in rows),
+            quarantined=sum(row.quarantined for row in rows),
+            duplicates=sum(row.duplicates for row in rows),
+            first_difference=books.first_difference,
+            rows=[
+                schemas.BookRow(
+                    edge=row.edge,
+                    lane=row.lane,
+                    source=row.source,
+                    taken=row.taken,
+                    waiting=row.waiting,
+                    in_stream=row.in_stream,
+                    stored=row.stored,
+                    quarantined=row.quarantined,
+                    duplicates=row.duplicates,
+                    difference=row.difference,
+                )
+                for row in rows[:limit]
+            ],
+        )
+
+    def quarantine(self, limit: int, say: Translator) -> list[schemas.QuarantineOut]:
+        """What could not be understood, latest first."""
+        return [
+            schemas.QuarantineOut(
+                edge=group.edge,
+                source=group.source,
+                point=group.point,
+                reason=group.reason.value,
+                detail=say(group.detail),
+                count=group.count,
+                first=instant(group.first),
+                last=instant(group.last),
+                raw=group.raw[:RAW_SHOWN].decode("utf-8", "backslashreplace"),
+            )
+            for group in read_quarantine(self._data, limit=limit)
+        ]
+
+
+def edge_boxes(site: Site) -> dict[str, Device]:
+    """The devices as which edges report their own health, by edge."""
+    return {device.edge: device for device in site.devices.values() if device.connection == EDGE_CONNECTION}
+
+
+def _id(device: Device | None) -> str:
+    return device.id if device is not None else ""
+
+
+PARTS: Final = {
+    "bus": N_("message bus"),
+    "normaliser": N_("normaliser"),
+    "embedded": N_("embedded store"),
+    "influx": N_("InfluxDB"),
+    "rules": N_("rules and cases"),
+}
+"""What the parts are called."""
+
+NOT_CONNECTED: Final = Message(N_("not connected"))
