@@ -9,7 +9,7 @@ from language import N_, Message
 from registry.calendars import known_countries
 from registry.categories import Category
 from registry.grids import Calendar, Grid, Person, Place, Unit
-from registry.listings import Draft, Drafts, repeated
+from registry.listings import Draft, Drafts, repeated, twice
 from registry.problems import Problem
 
 NO_CALENDAR: Final = N_("there is no calendar `{name}`")
@@ -76,10 +76,13 @@ def check_places(
     grids: Drafts[Grid],
     calendars: Drafts[Calendar],
 ) -> list[Problem]:
-    """Places lie in grids of level 3 and close by calendars that exist."""
+    """Places lie in grids of level 3, close by calendars that exist, and share no sign."""
     problems = []
+    signs: dict[str, Draft[Place]] = {}
     for draft in places.values():
         place = draft.item
+        if place.sign and (first := signs.setdefault(place.sign, draft)) is not draft:
+            problems.append(twice(draft, first, ("sign",), place.sign))
         grid = grids.get(place.grid)
         if grid is None:
             if grids.lacks(place.grid):

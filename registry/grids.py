@@ -66,6 +66,7 @@ class Place(Model):
     closed: str = Field(
         "", description="Calendar of the hours in which nobody should be here; empty: never closed."
     )
+    sign: str = Field("", description="Number on the sign (QR code) posted here; empty: none.")
     x: float | None = Field(None, description="Longitude in degrees (WGS 84).", ge=-180, le=180)
     y: float | None = Field(None, description="Latitude in degrees (WGS 84).", ge=-90, le=90)
 

@@ -25,7 +25,7 @@ NO_UNIT_OF_MEASURE: Final = N_("`{name}` is no unit that is known (UCUM codes)")
 
 _OWN_CONNECTION: Final = N_("the connection `{name}` is kept for what an edge says about itself")
 _HIGHEST_MODBUS_ADDRESS: Final = 255
-_SECRET_WORDS: Final = ("password", "passwd", "secret", "token", "key")
+_SECRET_WORDS: Final = ("password", "passwd", "secret", "token", "api_key")
 
 
 def check_types(types: Drafts[DeviceType]) -> list[Problem]:
