@@ -44,13 +44,34 @@ class FindingKind(StrEnum):
     CLEARED = "cleared"
     """The occurrence is over: condition gone, nothing latched."""
     RECORD = "record"
-    """Raised and cleared within a replay: a record of what happened, nobody is dispatched."""
+    """Began and went while it could not be seen (a replay): from `Finding.since` to `Finding.time`.
+
+    A record of what happened; nobody is dispatched. `condition` is LATCHED when it must be reset still.
+    """
     FLAPPING = "flapping"
+    """It changes too often; until SETTLED its findings are marked and not notified one by one."""
     SETTLED = "settled"
+    """It has been quiet for a while; `condition` says in which state it came to rest."""
+    SUPPRESSED = "suppressed"
+    """A firing alarm fell under an inhibitor (`Finding.suppressed_by`)."""
+    RELEASED = "released"
+    """The inhibitor is gone and the alarm still fires: notify now, once."""
     ENDED = "ended"
     """Closed because the rule or the device is gone; `reason` says which."""
     ACKNOWLEDGED = "acknowledged"
     RESET = "reset"
+
+
+class Ending(StrEnum):
+    """Why an alarm ended without its condition having gone (`Finding.reason`)."""
+
+    RULE_REMOVED = "rule_removed"
+    RULE_DISABLED = "rule_disabled"
+    DEVICE_REMOVED = "device_removed"
+    NOT_WATCHED = "not_watched"
+    """The rule no longer matches the device, or the device's type lost the point."""
+    SCHEDULE = "schedule"
+    """The hours in which the rule holds are over (kind CLEARED or LATCHED)."""
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):
@@ -70,8 +91,10 @@ class Finding(msgspec.Struct, frozen=True):
     lives, so ``(alarm, occurrence)`` names one row in the alarm list for ever. Times in nanoseconds
     since 1970-01-01 UTC: `time` is event time, `noticed` the `now` that the engine was given.
 
-    `labels` holds what grouping, inhibiting and the desk need: device, device_type, place, building,
-    fire_zone, edge, grid1, grid2, grid3 (missing where they do not apply).
+    A latched alarm whose condition comes back is RAISED again in the same occurrence.
+
+    `labels` holds what grouping, inhibiting and the desk need: device, device_type, device_class, place,
+    building, fire_zone, edge, grid1, grid2, grid3 (missing where they do not apply).
     """
 
     kind: FindingKind
@@ -91,6 +114,10 @@ class Finding(msgspec.Struct, frozen=True):
     """The companion alarm that says: this device is not being watched."""
     reason: str = ""
     actor: str = ""
+    since: int = 0
+    """When this occurrence began (event time); 0 where that says nothing."""
+    suppressed_by: str = ""
+    """Do not notify: the inhibiting alarm, or ``flapping``. State and history go on as usual."""
 
     @property
     def id(self) -> str:
