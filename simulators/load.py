@@ -237,12 +237,12 @@ async def publish_messages(
             room = load.in_flight - len(waiting)
             due = int((now - start) * load.rate) - number if load.rate else room
             burst = min(room, due, 200)
-            if burst <= 0:
+            if room <= 0:
                 acknowledged.clear()
-                if due > 0:
-                    await acknowledged.wait()
-                else:
-                    await asyncio.sleep(min(1 / load.rate, 0.005))
+                await acknowledged.wait()
+                continue
+            if due <= 0:
+                await asyncio.sleep(min(1 / load.rate, 0.005))
                 continue
             frames = []
             for _ in range(burst):

@@ -1,6 +1,7 @@
 """Small sites by hand: a house with a kitchen, a corridor, a flat and a street."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -164,3 +165,44 @@ def wiring() -> EdgeWiring:
             Connection(id="rs485", driver="modbus-rtu", settings={"port": "rs485-1"}),
         ),
     )
+
+
+SITE = """
+name: Test
+timezone: Asia/Shanghai
+grids:
+  - {id: R1, name: R1, kind: residential, level: 1}
+  - {id: R1-01, name: R1-01, kind: residential, level: 2, parent: R1}
+  - {id: R1-01-01, name: R1-01-01, kind: residential, level: 3, parent: R1-01}
+places:
+  - {id: kitchen, name: {zh: 厨房, en: Kitchen}, grid: R1-01-01, building: "1", fire_zone: z1}
+  - {id: corridor, name: {zh: 走廊, en: Corridor}, grid: R1-01-01, building: "1", fire_zone: z1}
+people: []
+"""
+
+DEVICES = """
+- {id: kitchen-smoke, type: z2m-smoke, place: kitchen, edge: e1, connection: z2m, address: kitchen/smoke}
+- {id: corridor-smoke, type: z2m-smoke, place: corridor, edge: e1, connection: z2m, address: corridor}
+- {id: stairs, type: frigate-camera, place: corridor, edge: e1, connection: nvr, address: stairs_cam}
+- {id: cellar, type: xy-md02, place: corridor, edge: e1, connection: rs485, address: "17"}
+"""
+
+EDGE = """
+id: e1
+place: corridor
+connections:
+  - {id: z2m, driver: zigbee2mqtt}
+  - {id: nvr, driver: frigate}
+  - {id: rs485, driver: modbus-rtu, settings: {port: rs485-1}}
+"""
+
+
+@pytest.fixture
+def site_folder(tmp_path: Path) -> Path:
+    """A site with four devices on three wires."""
+    folder = tmp_path / "site"
+    (folder / "edges").mkdir(parents=True)
+    (folder / "site.yaml").write_text(SITE)
+    (folder / "devices.yaml").write_text(DEVICES)
+    (folder / "edges" / "e1.yaml").write_text(EDGE)
+    return folder
