@@ -49,8 +49,8 @@ def parse(
 
     `values` may hold: units, members (ids, separated by commas), officer, verifier, lead, priority,
     category, parent (a case's number), review (a date, or a time, RFC 3339), extend_by (``4h``, ``1d``),
-    milestone, standard_met (``true``). `evidence` are references, ``photo:2026/a.jpg`` or ``<wanted proof>=<kind>:…``;
-    without a kind they are notes. Dates without a time mean 09:00 in `zone`.
+    milestone, standard_met (``true``). `evidence` are references, ``photo:2026/a.jpg`` or
+    ``<wanted proof>=photo:…``; without a kind they are notes. Dates without a time mean 09:00 in `zone`.
     """
     given = {key: value.strip() for key, value in (values or {}).items() if value.strip()}
     if unknown := sorted(given.keys() - _KNOWN):

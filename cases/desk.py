@@ -78,7 +78,8 @@ class Desk:
         sitting = Sitting(self._site, self._rules, self._receivers, self._prefix, tx, now)
         sitting.take(findings)
         sitting.close()
-        return Changes(tuple(sitting.alarms), tuple(sitting.cases), tuple(sitting.opened))
+        changed = tuple(number for number, touched in sitting.cases.items() if touched.entries)
+        return Changes(tuple(sitting.alarms), changed, tuple(sitting.opened))
 
     def act(self, tx: Transaction, number: str, action: Action, now: int) -> Case:
         """Do `action` with case `number`; gives the case afterwards.
