@@ -7,6 +7,7 @@ second (docs/decisions/0003).
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,15 +15,17 @@ from typing import Final
 
 import structlog
 
-from cases.desk import Changes as DeskChanges
-from cases.desk import Desk
-from cases.store import OperationsStore, OperationsUnavailable
+from cases.alarms import Alarm
+from cases.case import Action, Case
+from cases.desk import Changes, Desk
+from cases.store import Done, EngineRecord, OperationsStore, OperationsUnavailable, Transaction
 from gateway.freshness import Freshness
 from gateway.rates import Rates
 from ingest.bus import Bus, Delivery
+from ingest.sequences import Sequences
 from readings import wire
 from readings.lanes import Lane
-from readings.reading import Reading
+from readings.reading import Reading, ReadingBatch
 from readings.subjects import readings_stream
 from registry.site import Site
 from rules.commands import Command
@@ -42,12 +45,21 @@ log = structlog.get_logger()
 Clock = Callable[[], int]
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Alarms and cases as a commit left them."""
+
+    alarms: tuple[Alarm, ...] = ()
+    cases: tuple[Case, ...] = ()
+
+
 @dataclass(slots=True)
 class _Pending:
     """What the engine has seen that is not committed yet."""
 
     deliveries: list[Delivery] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    lanes: set[tuple[str, str]] = field(default_factory=set)
     positions: dict[str, int] = field(default_factory=dict)
     since: float = 0.0
 
@@ -61,21 +73,21 @@ class RuleRunner:
         store: OperationsStore,
         engine: Engine,
         desk: Desk,
-        positions: dict[str, int],
+        record: EngineRecord,
         *,
         partition: int,
         on_readings: Callable[[Sequence[Reading]], None],
-        on_changes: Callable[[DeskChanges], None],
+        on_changes: Callable[[Changed], None],
         freshness: Freshness,
         rates: Rates,
         clock: Clock = time.time_ns,
     ) -> None:
-        """`positions` are the stream sequences that the engine's state includes, by stream."""
+        """`record` is what `engine` was restored from: the batches that its state includes."""
         self._bus = bus
         self._store = store
         self._engine = engine
         self._desk = desk
-        self._positions = positions
+        self._done = {key: Sequences(done.ranges) for key, done in record.done.items()}
         self._partition = partition
         self._on_readings = on_readings
         self._on_changes = on_changes
@@ -93,30 +105,34 @@ class RuleRunner:
             for lane in Lane:
                 tasks.create_task(self._consume(lane), name=f"rules {lane}")
             tasks.create_task(self._ticks(), name="rules ticks")
+            tasks.create_task(self._case_timers(), name="case timers")
 
     async def _consume(self, lane: Lane) -> None:
         stream = readings_stream(lane)
-        after = self._positions.get(stream, 0)
-        async for deliveries in self._bus.fetches(stream, f"rules-{lane}", FETCH[lane], after=after):
+        async for deliveries in self._bus.fetches(stream, f"rules-{lane}", FETCH[lane]):
             async with self._turn:
                 for delivery in deliveries:
-                    self._take(delivery, lane)
+                    self._take(delivery, stream)
                 await self._commit_if_due()
 
-    def _take(self, delivery: Delivery, lane: Lane) -> None:
-        stream = readings_stream(lane)
+    def _take(self, delivery: Delivery, stream: str) -> None:
         pending = self._pending
         pending.since = pending.since or time.monotonic()
         pending.deliveries.append(delivery)
-        if delivery.sequence <= self._positions.get(stream, 0):
-            return  # delivered again although its effects are committed: only to be acknowledged
         batch = wire.decode_readings(delivery.payload)
+        done = self._done.setdefault((batch.edge, batch.lane), Sequences())
+        if not done.add(batch.seq):
+            return  # delivered again although its effects are kept: only to be acknowledged
+        pending.lanes.add((batch.edge, batch.lane))
+        pending.positions[stream] = delivery.sequence
+        self._judge(batch)
+
+    def _judge(self, batch: ReadingBatch) -> None:
         now = self._clock()
-        pending.findings += self._engine.feed(batch.readings, now, replayed=batch.replayed)
-        pending.positions[stream] = self._positions[stream] = delivery.sequence
+        self._pending.findings += self._engine.feed(batch.readings, now, replayed=batch.replayed)
         self._freshness.take(batch.readings)
         self._on_readings(batch.readings)
-        self._rates.count("ruled", lane, len(batch.readings), now)
+        self._rates.count("ruled", batch.lane, len(batch.readings), now)
 
     async def _ticks(self) -> None:
         while True:
@@ -128,16 +144,32 @@ class RuleRunner:
                     self._pending.findings += self._engine.tick(now)
                 await self._commit_if_due()
 
+    async def _case_timers(self) -> None:
+        while True:
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+            with contextlib.suppress(OperationsUnavailable):  # asked again in a second
+                await self._in_transaction(lambda tx: self._desk.tick(tx, self._clock()))
+
     async def command(self, command: Command) -> None:
-        """An operator's act on an alarm; raises what `Engine.command` raises when it is not possible."""
+        """An operator's act on an alarm; raises `rules.commands.Refused` when it is not possible."""
         async with self._turn:
             self._pending.findings += self._engine.command(command, self._clock())
             await self._commit()
 
+    async def act(self, number: str, action: Action) -> None:
+        """A person's act on a case; raises `cases.case.Refused`, `NoSuchCase`, `OperationsUnavailable`."""
+
+        def act(tx: Transaction) -> Changes:
+            case = self._desk.act(tx, number, action, self._clock())
+            parents = (case.parent,) if case.parent else ()
+            return Changes(cases=(case.id, *parents))
+
+        await self._in_transaction(act)
+
     async def reload(self, program: Program, site: Site) -> None:
         """Go on with other rules or another site; alarms of what is gone end with a reason."""
         async with self._turn:
-            self._desk.set_site(site)
+            self._desk.set_site(site, program.rules.values())
             self._pending.findings += self._engine.reload(program, self._clock())
             await self._commit()
 
@@ -155,17 +187,17 @@ class RuleRunner:
     async def _commit(self) -> None:
         pending, self._pending = self._pending, _Pending()
         changes = self._engine.take_changes()
+        done = {key: Done(tuple(self._done[key])) for key in pending.lanes}
 
-        def transact() -> DeskChanges:
-            with self._store.transaction() as tx:
-                made = self._desk.report(pending.findings, tx, self._clock())
-                tx.save_engine(self._partition, changes.instances, changes.marks, pending.positions)
-                return made
+        def commit(tx: Transaction) -> Changes:
+            made = self._desk.report(pending.findings, tx, self._clock())
+            tx.save_engine(self._partition, dict(changes.instances), changes.marks, pending.positions, done)
+            return made
 
         attempt = 0
         while True:
             try:
-                made = await asyncio.to_thread(transact)
+                await self._in_transaction(commit)
             except OperationsUnavailable as error:
                 # nothing may be acknowledged or forgotten: the same transaction is tried until it succeeds
                 if not self.trouble:
@@ -180,4 +212,17 @@ class RuleRunner:
             self.trouble = ""
         for delivery in pending.deliveries:
             await delivery.ack()
-        self._on_changes(made)
+
+    async def _in_transaction(self, work: Callable[[Transaction], Changes]) -> None:
+        """Do `work` in one transaction in a thread, then tell what it changed."""
+
+        def transact() -> Changed:
+            with self._store.transaction() as tx:
+                made = work(tx)
+                alarms = tx.alarms(made.alarms)
+                cases = (tx.case(number) for number in made.cases)
+                return Changed(tuple(alarms.values()), tuple(case for case in cases if case is not None))
+
+        changed = await asyncio.to_thread(transact)
+        if changed.alarms or changed.cases:
+            self._on_changes(changed)

@@ -226,8 +226,7 @@ ENGINE_DONE: Final = Table(
     Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("edge", Text, primary_key=True),
     Column("lane", Text, primary_key=True),
-    Column("floor", BigInteger, nullable=False),
-    Column("above", Text, nullable=False, comment="JSON list of batch numbers done above the floor."),
+    Column("ranges", Text, nullable=False, comment="JSON list of [first, last] batch numbers done."),
 )
 
 COUNTER: Final = Table(

@@ -134,10 +134,9 @@ class Changed(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """Which batches of one edge and lane the engine has seen: all to `floor`, and those `above` it."""
+    """Which batches of one edge and lane the engine has seen: ranges (first, last), both included."""
 
-    floor: int
-    above: tuple[int, ...] = ()
+    ranges: tuple[tuple[int, int], ...] = ()
 
 
 class EngineRecord(msgspec.Struct, frozen=True):

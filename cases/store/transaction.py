@@ -59,7 +59,7 @@ class Transaction:
             )
         )
         done = run(
-            select(ENGINE_DONE.c.edge, ENGINE_DONE.c.lane, ENGINE_DONE.c.floor, ENGINE_DONE.c.above).where(
+            select(ENGINE_DONE.c.edge, ENGINE_DONE.c.lane, ENGINE_DONE.c.ranges).where(
                 ENGINE_DONE.c.partition == partition
             )
         )
@@ -68,8 +68,8 @@ class Transaction:
             bytes(marks or b""),
             {stream: seq for stream, seq in positions},  # noqa: C416 - rows are no pairs to the type checker
             {
-                (edge, lane): Done(floor, msgspec.json.decode(above, type=tuple[int, ...]))
-                for edge, lane, floor, above in done
+                (edge, lane): Done(msgspec.json.decode(ranges, type=tuple[tuple[int, int], ...]))
+                for edge, lane, ranges in done
             },
         )
 
@@ -108,8 +108,7 @@ class Transaction:
                     "partition": partition,
                     "edge": edge,
                     "lane": lane,
-                    "floor": seen.floor,
-                    "above": msgspec.json.encode(seen.above).decode(),
+                    "ranges": msgspec.json.encode(seen.ranges).decode(),
                 }
                 for (edge, lane), seen in (done or {}).items()
             ],

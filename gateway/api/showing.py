@@ -91,7 +91,7 @@ class Showing:
 
     def alarm_detail(self, alarm: Alarm, findings: Sequence[FindingRow]) -> schemas.AlarmDetail:
         """An alarm with its timeline."""
-        readings = {one: None for finding in findings for one in finding.readings}
+        readings = {one: None for finding in findings for one in finding.evidence}
         return schemas.AlarmDetail(
             **self._alarm_fields(alarm),
             findings=[
@@ -100,7 +100,7 @@ class Showing:
                     time=instant(finding.time),
                     severity=finding.severity,
                     condition=finding.condition,
-                    evidence=[self.evidence(one) for one in finding.readings],
+                    evidence=[self.evidence(one) for one in finding.evidence],
                     actor=finding.actor,
                     reason=finding.reason,
                 )

@@ -5,22 +5,23 @@ Databases are read in threads. Each group of questions is a class; `Views` is wh
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
 
 from cases.actions import parse
-from cases.case import Actor, Refused, actor_of
-from cases.desk import Desk
+from cases.case import Action, Actor, Refused, actor_of
 from cases.lifecycle import available_actions
-from cases.store import AlarmFilter, CaseFilter, OperationsStore, StoreUnavailable
-from cases.store.shapes import CaseFile, Changed, Tally
+from cases.store import AlarmFilter, CaseFilter, OperationsStore, OperationsUnavailable
+from cases.store.shapes import CaseFile, Tally
+from cases.store.shapes import Changed as Recent
 from gateway.api import schemas
 from gateway.api.problems import Conflict, NotFound, Unavailable
 from gateway.api.showing import Showing, instant, maybe_instant, shown_value
 from gateway.freshness import Freshness
 from gateway.live import LiveFeed, Subscription
+from gateway.rule_runner import Changed
 from gateway.status import Status
 from ingest.stores import History
 from ingest.stores import StoreUnavailable as ReadingsUnavailable
@@ -65,12 +66,12 @@ class Views:
         self,
         showing: Showing,
         store: OperationsStore,
-        desk: Desk,
         readings: History,
         freshness: Freshness,
         feed: LiveFeed,
         status: Status,
-        command: Callable[[Command], Coroutine[Any, Any, None]],
+        command: Callable[[Command], Awaitable[None]],
+        act: Callable[[str, Action], Awaitable[None]],
         version: str,
         *,
         revision: str,
@@ -79,12 +80,12 @@ class Views:
         self.showing = showing
         self.revision = revision
         self._store = store
-        self._desk = desk
         self._readings = readings
         self._freshness = freshness
         self._feed = feed
         self._status = status
         self._command = command
+        self._act = act
         self._version = version
         self._clock = clock
         self._overview: tuple[int, schemas.OverviewOut] | None = None
@@ -194,7 +195,7 @@ class Views:
             burning=burning,
         )
 
-    def _change(self, ask: Any, changed: Changed) -> schemas.Change | None:
+    def _change(self, ask: Any, changed: Recent) -> schemas.Change | None:
         if changed.kind == "alarm":
             found = ask.alarm(changed.id)
             if found is None:
@@ -470,18 +471,20 @@ class Views:
                 evidence=action.evidence,
                 values=action.values,
             )
-            changes = await self._ask(lambda: self._desk.act(number, parsed, self._store, self._clock()))
+            await self._act(number, parsed)
         except Refused as refused:
             raise Conflict(refused.message) from refused
-        self.tell(changes)
+        except OperationsUnavailable as error:
+            raise _unavailable(error) from error
         return await self.case(number, language)
 
-    def tell(self, changes: Any) -> None:
+    def tell(self, changed: Changed) -> None:
         """Tell the live feed which alarms and cases changed."""
+        self._overview = None
         now = self._clock()
-        for alarm in changes.alarms:
+        for alarm in changed.alarms:
             self._feed.tell("alarm", {"alarm": self.showing.alarm(alarm).model_dump(mode="json")})
-        for case in changes.cases:
+        for case in changed.cases:
             self._feed.tell("case", {"case": self.showing.case(case, now).model_dump(mode="json")})
 
     # -------------------------------------------------------------------------------------- system
@@ -530,7 +533,7 @@ class Views:
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         try:
             return await asyncio.to_thread(question)
-        except StoreUnavailable as error:
+        except OperationsUnavailable as error:
             raise _unavailable(error) from error
 
 

@@ -203,9 +203,8 @@ def upgrade() -> None:
         sa.Column("partition", sa.Integer(), primary_key=True, autoincrement=False),
         sa.Column("edge", sa.Text(), primary_key=True),
         sa.Column("lane", sa.Text(), primary_key=True),
-        sa.Column("floor", sa.BigInteger(), nullable=False),
         sa.Column(
-            "above", sa.Text(), nullable=False, comment="JSON list of batch numbers done above the floor."
+            "ranges", sa.Text(), nullable=False, comment="JSON list of [first, last] batch numbers done."
         ),
     )
     op.create_table(
