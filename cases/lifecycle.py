@@ -132,7 +132,15 @@ def _wanting(
 
 
 _PERSONAL: Final = frozenset(
-    {"theirs", "own task", "lead team", "extension rank", "not accepted yet", "verifier is not the handler"}
+    {
+        "theirs",
+        "own task",
+        "lead team",
+        "extension rank",
+        "not accepted yet",
+        "verifier is not the handler",
+        "urgent if by the system",
+    }
 )
 """Guards about the person who acts: nothing to say before we know who."""
 

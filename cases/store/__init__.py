@@ -4,7 +4,8 @@ SQLAlchemy Core over SQLite (WAL, synchronous FULL) or PostgreSQL; the schema gr
 migrations shipped beside this file. One writer at a time, any number of readers.
 """
 
-from cases.store.operations import DatabaseTooNew, OperationsStore, OperationsUnavailable
+from cases.store.conditions import BadCursor
+from cases.store.operations import DatabaseTooNew, OperationsStore, StoreUnavailable
 from cases.store.reading import Reading
 from cases.store.shapes import (
     AlarmFilter,
@@ -24,6 +25,7 @@ from cases.store.transaction import Transaction
 
 __all__ = [
     "AlarmFilter",
+    "BadCursor",
     "CaseFile",
     "CaseFilter",
     "Changed",
@@ -34,9 +36,9 @@ __all__ = [
     "FindingRow",
     "HistoryRow",
     "OperationsStore",
-    "OperationsUnavailable",
     "Page",
     "Reading",
+    "StoreUnavailable",
     "Tally",
     "Totals",
     "Transaction",

@@ -22,7 +22,7 @@ BUSY_TIMEOUT: Final = 10.0
 """Seconds that a SQLite connection waits for another process's write."""
 
 
-class OperationsUnavailable(Exception):
+class StoreUnavailable(Exception):
     """The database cannot be reached or written now (locked, disk full, server away). Keep and retry."""
 
 
@@ -60,7 +60,7 @@ class OperationsStore:
 
         Each step and its `progress` sentence come before the step runs; everything is one transaction.
         Raises `DatabaseTooNew` when the database knows a revision that this program does not, and
-        `OperationsUnavailable`.
+        `StoreUnavailable`.
         """
         if self._sqlite:
             Path(str(self.url.database)).parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ class OperationsStore:
     def transaction(self) -> Iterator[Transaction]:
         """One transaction: commits at the end of the block, rolls back when the block raises.
 
-        Raises `OperationsUnavailable` when the database cannot take it; nothing is kept then.
+        Raises `StoreUnavailable` when the database cannot take it; nothing is kept then.
         """
         with self._translated(), self._writing, self._writer.begin() as connection:
             yield Transaction(connection)
@@ -144,10 +144,10 @@ class OperationsStore:
         try:
             yield
         except (OperationalError, InterfaceError) as error:
-            raise OperationsUnavailable(str(error.orig or error)) from error
+            raise StoreUnavailable(str(error.orig or error)) from error
         except DatabaseError as error:
             if type(error) is DatabaseError:  # SQLite's "not a database", "disk image is malformed"
-                raise OperationsUnavailable(str(error.orig or error)) from error
+                raise StoreUnavailable(str(error.orig or error)) from error
             raise
 
 
