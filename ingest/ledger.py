@@ -1,0 +1,143 @@
+"""``ledger.db``: the normaliser's memory and books, one transaction per group of batches.
+
+The marks of a lane are saved as 64 shards plus a journal of what they learned since: a commit writes
+one journal row, and now and then one shard in turn, however many series there are. When all shards have
+gone round, the journal before them goes.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ingest import bulk
+from ingest.books import Books
+from ingest.database import open_writer, transaction
+from ingest.normaliser import Normalised
+from ingest.quarantine import Quarantined
+from ingest.sequences import BatchId
+from ingest.series_marks import Marks, Seen
+from readings import Lane
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS series (lane TEXT, sid INTEGER, device TEXT NOT NULL, point TEXT NOT NULL,
+    PRIMARY KEY (lane, sid)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL,
+    learned BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS marks (lane TEXT, shard INTEGER, upto INTEGER NOT NULL, marks BLOB NOT NULL,
+    PRIMARY KEY (lane, shard)) WITHOUT ROWID;
+"""
+
+_SHARDS: Final = 64
+_SHARD_EVERY: Final = 4096
+"""Readings journalled between two shards."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_shard_decoder = msgspec.msgpack.Decoder(list[tuple[int, int, list[tuple[int, Seen]]]])
+_journal_decoder = msgspec.msgpack.Decoder(list[Seen])
+
+
+class Ledger:
+    """The normaliser's file. `commit` blocks and belongs in a thread; one caller per lane at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the ledger; raises `ingest.database.StoreUnavailable`."""
+        self.path = path
+        self._connection = open_writer(path)
+        with transaction(self._connection):
+            for statement in _TABLES.split(";\n"):
+                self._connection.execute(statement)
+            self.books = Books(self._connection)
+        self._turn: dict[Lane, int] = dict.fromkeys(Lane, 0)
+        self._since_shard: dict[Lane, int] = dict.fromkeys(Lane, 0)
+        self.marks: Mapping[Lane, Marks] = {lane: self._restore(lane) for lane in Lane}
+
+    def is_done(self, batch: BatchId) -> bool:
+        """Whether the batch was committed: then it needs only an acknowledgement."""
+        return self.books.is_done(*batch)
+
+    def commit(self, lane: Lane, group: Sequence[Normalised], now: int) -> None:
+        """Commit batches of `lane` with everything that became of them; `now` in ns since 1970 UTC.
+
+        Raises `ingest.database.StoreUnavailable`; then nothing was committed and the same call may be
+        made again.
+        """
+        # After a commit that failed but reached the disk all the same, the second try has nothing to do.
+        group = [done for done in group if not self.is_done(_identity(done))]
+        journal: list[int | Seen] = []
+        series: list[str | int] = []
+        for done in group:
+            journal += done.journal
+            for sid, device, point in done.fresh:
+                series += (lane.value, sid, device, point)
+        with self.books.transaction():
+            bulk.insert(self._connection, "INSERT INTO series", 4, series)
+            self._save_marks(lane, journal)
+            self.books.record(((_identity(done), done.counts) for done in group), now)
+            self.books.quarantine((entry for done in group for entry in done.quarantined), now)
+
+    def quarantine_unread(self, entry: Quarantined, batch: BatchId | None, now: int) -> None:
+        """Keep bytes that are no batch; `batch` is what their message id claimed, and counts as done."""
+        with self.books.transaction():
+            if batch is not None and not self.is_done(batch):
+                self.books.record([(batch, ())], now)
+            self.books.quarantine([entry], now)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _save_marks(self, lane: Lane, journal: list[int | Seen]) -> None:
+        if not journal:
+            return
+        row = self._connection.execute(
+            "INSERT INTO journal (lane, learned) VALUES (?, ?)", (lane.value, _encode(journal))
+        )
+        since = self._since_shard[lane] + len(journal) // 3
+        if since < _SHARD_EVERY:
+            self._since_shard[lane] = since
+            return
+        turn = self._turn[lane]
+        self._connection.execute(
+            "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)",
+            (lane.value, turn, row.lastrowid, _encode(self.marks[lane].shard(turn, _SHARDS))),
+        )
+        # The oldest shard still needs what came after it; a shard that was never saved needs everything.
+        self._connection.execute(
+            "DELETE FROM journal WHERE lane = ?1 AND id <= (SELECT min(upto) FROM marks WHERE lane = ?1)"
+            " AND (SELECT count(*) FROM marks WHERE lane = ?1) = ?2",
+            (lane.value, _SHARDS),
+        )
+        self._turn[lane] = (turn + 1) % _SHARDS
+        self._since_shard[lane] = 0
+
+    def _restore(self, lane: Lane) -> Marks:
+        marks = Marks()
+        for sid, device, point in self._connection.execute(
+            "SELECT sid, device, point FROM series WHERE lane = ? ORDER BY sid", (lane.value,)
+        ):
+            marks.restore(sid, device, point)
+        upto = [0] * _SHARDS
+        for shard, saved, blob in self._connection.execute(
+            "SELECT shard, upto, marks FROM marks WHERE lane = ?", (lane.value,)
+        ):
+            upto[shard] = saved
+            for sid, last, recent in _shard_decoder.decode(blob):
+                mark = marks.numbered(sid)
+                mark.last = last
+                mark.recent.update(recent)
+        for number, blob in self._connection.execute(
+            "SELECT id, learned FROM journal WHERE lane = ? ORDER BY id", (lane.value,)
+        ):
+            learned = iter(_journal_decoder.decode(blob))
+            for sid, time, seen in zip(learned, learned, learned, strict=True):
+                if isinstance(sid, int) and isinstance(time, int) and number > upto[sid % _SHARDS]:
+                    marks.numbered(sid).remember(time, seen)
+        if upto != [0] * _SHARDS:
+            self._turn[lane] = upto.index(min(upto))
+        return marks
+
+
+def _identity(done: Normalised) -> BatchId:
+    return BatchId(done.batch.edge, done.batch.lane, done.batch.seq)

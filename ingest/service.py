@@ -1,0 +1,352 @@
+"""The two loops of this room: samples become readings, readings are stored.
+
+Each lane has its own consumer and its own loop, so an alarm never waits behind telemetry. Every loop goes
+take → work → make durable → acknowledge; whatever fails in between is tried again until it succeeds, and
+a crash anywhere only means that the same batches come again.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import structlog
+
+from ingest.bus import Bus
+from ingest.clocks import ClockLimits
+from ingest.consumer import Consumer, Delivery
+from ingest.database import StoreUnavailable
+from ingest.ledger import Ledger
+from ingest.normaliser import Normalised, Normaliser
+from ingest.quarantine import Quarantined, Reason
+from ingest.sequences import BatchId
+from ingest.stores import Store
+from ingest.streams import StreamMismatch, unread_streams
+from language import N_, Message
+from readings import Lane, ReadingBatch, SampleBatch, wire
+from readings.subjects import (
+    OUTAGE_HEADER,
+    message_id,
+    readings_stream,
+    readings_subject,
+    samples_stream,
+)
+from registry.site import Site
+
+log = structlog.get_logger(__name__)
+
+Clock = Callable[[], int]
+
+NORMALISER: Final = "normaliser"
+_GROUP: Final = 64
+_SLICE: Final = 0.004
+"""Seconds of computing after which the event loop gets a turn."""
+_TIDY_EVERY: Final = 60.0
+
+_Result = TypeVar("_Result")
+
+
+@dataclass
+class Progress:
+    """How far one lane of a service has come, for the system page."""
+
+    batches: int = 0
+    readings: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    last: int = 0
+    """When something was finished last, ns since 1970 UTC."""
+    problem: str = ""
+    """Why it is waiting and trying again; empty when all is well."""
+
+
+class NormaliserService:
+    """Takes sample batches from the bus, publishes reading batches, keeps the ledger."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        ledger: Ledger,
+        site: Site,
+        *,
+        clock: Clock = time.time_ns,
+        limits: ClockLimits | None = None,
+    ) -> None:
+        self.progress = {lane: Progress() for lane in Lane}
+        self._bus = bus
+        self._ledger = ledger
+        self._normaliser = Normaliser(site, ledger.marks, limits)
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+
+    def set_site(self, site: Site) -> None:
+        """Use `site` from the next batch on."""
+        self._normaliser.set_site(site)
+
+    async def run(self) -> None:
+        """Work until cancelled.
+
+        Raises `ingest.streams.StreamMismatch` when nobody would keep the readings, and
+        `ingest.consumer.ConsumerClosed` or `ingest.bus.BusClosed` when the connection is gone for good.
+        """
+        if unread := await unread_streams(self._bus.jetstream):
+            raise StreamMismatch(
+                f"no consumer reads {', '.join(unread)}: prepare the writers before the normaliser"
+            )
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                for lane in Lane:
+                    lanes.create_task(self._run_lane(lane), name=f"normalise {lane}")
+        finally:
+            await asyncio.to_thread(self._thread.shutdown)
+
+    async def _run_lane(self, lane: Lane) -> None:
+        consumer = await self._bus.consume(samples_stream(lane), NORMALISER)
+        while True:
+            deliveries = await consumer.take(_GROUP)
+            group = await self._normalise(lane, deliveries)
+            await self._publish(lane, group)
+            await self._commit(lane, group)
+            for delivery in deliveries:
+                await delivery.ack()
+
+    async def _normalise(self, lane: Lane, deliveries: Sequence[Delivery]) -> list[Normalised]:
+        """The new batches among `deliveries`, normalised in order; what is no batch is quarantined."""
+        group: list[Normalised] = []
+        begun: set[BatchId] = set()
+        until = time.perf_counter() + _SLICE
+        for delivery in deliveries:
+            try:
+                batch = read_samples(delivery, lane)
+            except wire.MalformedBatch as error:
+                await self._quarantine(lane, delivery, str(error))
+                continue
+            identity = BatchId(batch.edge, lane, batch.seq)
+            if identity in begun or self._ledger.is_done(identity):
+                continue
+            begun.add(identity)
+            replayed = delivery.headers.get(OUTAGE_HEADER) == "1"
+            group.append(self._normaliser.normalise(batch, delivery.stored_at, replayed=replayed))
+            if time.perf_counter() > until:
+                await asyncio.sleep(0)
+                until = time.perf_counter() + _SLICE
+        return group
+
+    async def _publish(self, lane: Lane, group: Sequence[Normalised]) -> None:
+        subject = readings_subject(lane)
+        waiting = [
+            (message_id(done.batch.edge, lane, done.batch.seq), wire.encode(done.batch)) for done in group
+        ]
+        pause = _Pause()
+        while waiting:
+            results = await self._bus.publish_in_order(subject, waiting)
+            waiting = [
+                message for message, result in zip(waiting, results, strict=True) if result is not None
+            ]
+            trouble = next((result for result in results if result is not None), None)
+            self.progress[lane].problem = str(trouble or "")
+            if trouble is not None:
+                await pause.wait("publishing readings", trouble)
+
+    async def _commit(self, lane: Lane, group: Sequence[Normalised]) -> None:
+        if not group:
+            return
+        progress, now = self.progress[lane], self._clock()
+        await self._durably(lane, lambda: self._ledger.commit(lane, group, now))
+        progress.batches += len(group)
+        for done in group:
+            progress.readings += len(done.batch.readings)
+            for count in done.counts:
+                if count.outcome == "quarantined":
+                    progress.quarantined += count.n
+                elif count.outcome == "duplicate":
+                    progress.duplicates += count.n
+        progress.last = now
+
+    async def _quarantine(self, lane: Lane, delivery: Delivery, why: str) -> None:
+        """Keep bytes that are no batch; they count as one, of unknown content."""
+        edge = delivery.subject.split(".")[2]
+        identity = _claimed_identity(delivery, edge, lane)
+        entry = Quarantined(
+            edge=edge,
+            lane=lane,
+            seq=identity.seq if identity else 0,
+            source="",
+            point="",
+            reason=Reason.MALFORMED_BATCH,
+            detail=Message(N_("not a batch of samples: {why}"), {"why": why}),
+            raw=delivery.payload,
+            samples=0,
+            first=delivery.stored_at,
+            last=delivery.stored_at,
+        )
+        now = self._clock()
+        log.warning("malformed batch quarantined", edge=edge, lane=str(lane), why=why)
+        await self._durably(lane, lambda: self._ledger.quarantine_unread(entry, identity, now))
+        self.progress[lane].quarantined += 1
+
+    async def _durably(self, lane: Lane, write: Callable[[], None]) -> None:
+        """Run `write` in the ledger's thread until it succeeds."""
+        loop = asyncio.get_running_loop()
+        await _until_done(
+            lambda: loop.run_in_executor(self._thread, write), self.progress[lane], "writing the ledger"
+        )
+
+
+class WriterService:
+    """Takes reading batches from the bus into one store, independently of all other readers."""
+
+    def __init__(self, bus: Bus, store: Store, *, clock: Clock = time.time_ns, capacity: int = 256) -> None:
+        self.progress = {lane: Progress() for lane in Lane}
+        self.store = store
+        self._bus = bus
+        self._clock = clock
+        self._capacity = capacity
+        self._consumers: dict[Lane, Consumer] = {}
+
+    def set_site(self, site: Site) -> None:
+        """Use `site` from the next write on."""
+        self.store.set_site(site)
+
+    async def prepare(self) -> None:
+        """Make the consumers, so that nothing published from now on is missed. Call before the normaliser
+        runs; raises `ingest.bus.BusUnavailable`."""
+        for lane in Lane:
+            if lane not in self._consumers:
+                self._consumers[lane] = await self._bus.consume(
+                    readings_stream(lane), durable_name(self.store.name), capacity=self._capacity
+                )
+
+    async def run(self) -> None:
+        """Work until cancelled; raises `ingest.consumer.ConsumerClosed` when the connection is gone."""
+        await self.prepare()
+        async with asyncio.TaskGroup() as tasks:
+            for lane, consumer in self._consumers.items():
+                tasks.create_task(self._run_lane(lane, consumer), name=f"write {self.store.name} {lane}")
+            tasks.create_task(self._tidy(), name=f"tidy {self.store.name}")
+
+    async def _run_lane(self, lane: Lane, consumer: Consumer) -> None:
+        free = asyncio.Semaphore(self.store.limits.in_flight)
+        async with asyncio.TaskGroup() as writes:
+            while True:
+                deliveries, batches = await self._gather(consumer)
+                await free.acquire()
+                write = writes.create_task(
+                    self._write(lane, deliveries, batches), name=f"write {len(batches)} batches"
+                )
+                write.add_done_callback(lambda _: free.release())
+
+    async def _gather(self, consumer: Consumer) -> tuple[list[Delivery], list[ReadingBatch]]:
+        """Batches worth one write: what is there, or more when the store likes to linger."""
+        limits, loop = self.store.limits, asyncio.get_running_loop()
+        deliveries: list[Delivery] = []
+        batches: list[ReadingBatch] = []
+        readings, until, within = 0, 0.0, None
+        while readings < limits.readings and not (deliveries and consumer.full):
+            arrived = await consumer.take(16, within=within)
+            if not arrived:
+                break
+            for delivery in arrived:
+                try:
+                    batch = wire.decode_readings(delivery.payload)
+                except wire.MalformedBatch as error:
+                    # Written by another version of us: it stays in the stream until one comes that knows it.
+                    log.warning("unreadable batch left in stream", stream=consumer.stream, why=str(error))
+                    await delivery.retry_later(_TIDY_EVERY)
+                    continue
+                deliveries.append(delivery)
+                batches.append(batch)
+                readings += len(batch.readings)
+            if not until:
+                until = loop.time() + limits.linger
+            within = max(0.0, until - loop.time())
+            await asyncio.sleep(0)
+        return deliveries, batches
+
+    async def _write(
+        self, lane: Lane, deliveries: Sequence[Delivery], batches: Sequence[ReadingBatch]
+    ) -> None:
+        progress = self.progress[lane]
+        await _until_done(
+            lambda: self.store.write(batches, self._clock()), progress, f"writing to {self.store.name}"
+        )
+        for delivery in deliveries:
+            await delivery.ack()
+        progress.batches += len(batches)
+        progress.readings += sum(len(batch.readings) for batch in batches)
+        progress.last = self._clock()
+
+    async def _tidy(self) -> None:
+        """Housekeeping in small pieces, so that a write never waits long for one."""
+        more = False
+        while True:
+            await asyncio.sleep(0.05 if more else _TIDY_EVERY)
+            try:
+                more = await self.store.tidy(self._clock())
+            except StoreUnavailable as error:
+                more = False
+                log.warning("housekeeping postponed", store=self.store.name, error=str(error))
+
+
+def durable_name(store: str) -> str:
+    """The name of a store's consumers on the readings streams."""
+    return f"store-{store}"
+
+
+def read_samples(delivery: Delivery, lane: Lane) -> SampleBatch:
+    """The batch of a delivery; raises `MalformedBatch`, also when it claims to be another edge's.
+
+    The server lets an edge publish under its own subject only, so the subject is what counts.
+    """
+    batch = wire.decode_samples(delivery.payload)
+    edge = delivery.subject.split(".")[2]
+    if (batch.edge, batch.lane) != (edge, lane):
+        raise wire.MalformedBatch(
+            f"came as {edge}/{lane} but says {batch.edge}/{batch.lane}, number {batch.seq}"
+        )
+    if batch.seq < 1:
+        raise wire.MalformedBatch(f"number {batch.seq} is not positive")
+    return batch
+
+
+def _claimed_identity(delivery: Delivery, edge: str, lane: Lane) -> BatchId | None:
+    claimed = delivery.headers.get("Nats-Msg-Id", "").split(":")
+    if len(claimed) == 3 and claimed[:2] == [edge, lane.value] and claimed[2].isdecimal():
+        return BatchId(edge, lane, int(claimed[2]))
+    return None
+
+
+class _Pause:
+    """Waits longer each time, never in step with others; logs the first time and when it is over."""
+
+    def __init__(self, longest: float = 10.0) -> None:
+        self._next = 0.05
+        self._longest = longest
+        self.told = False
+
+    async def wait(self, doing: str, error: Exception, wanted: float | None = None) -> None:
+        if not self.told:
+            log.warning("waiting", doing=doing, error=str(error))
+            self.told = True
+        pause = self._next * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+        await asyncio.sleep(pause if wanted is None else max(wanted, pause))
+        self._next = min(self._next * 2, self._longest)
+
+
+async def _until_done(attempt: Callable[[], Awaitable[_Result]], progress: Progress, doing: str) -> _Result:
+    """Try until the store takes it. What is being written is held and kept alive meanwhile."""
+    pause = _Pause()
+    while True:
+        try:
+            result = await attempt()
+        except StoreUnavailable as error:
+            progress.problem = str(error)
+            await pause.wait(doing, error, error.retry_after)
+        else:
+            progress.problem = ""
+            if pause.told:
+                log.warning("going on", doing=doing)
+            return result
