@@ -1,0 +1,111 @@
+/** How a chart looks: uPlot's options for given lines, zone and colours. */
+import uPlot from "uplot";
+
+import { moment, number, timeOfDay } from "../words/format";
+import type { Lines } from "./data";
+
+export interface Mark {
+  /** Epoch ms. */
+  at: number;
+  label: string;
+  tone: "critical" | "high" | "medium" | "low" | "plain";
+}
+
+export interface Look {
+  width: number;
+  height: number;
+  language: string;
+  timezone: string;
+  unit: string;
+  /** Words of a switch's two positions. */
+  positions: readonly [string, string];
+  start: number;
+  end: number;
+  marks: readonly Mark[];
+  /** Colour of a custom property of the page. */
+  colour: (name: string) => string;
+  syncKey: string;
+  font: string;
+}
+
+export function chartOptions(lines: Lines, look: Look): uPlot.Options {
+  const { colour } = look;
+  const axis = { stroke: colour("ink-3"), font: look.font, grid: { stroke: colour("line"), width: 1 } };
+  const step = uPlot.paths.stepped?.({ align: 1 });
+  const line: uPlot.Series = {
+    stroke: colour("accent"),
+    width: 1.5,
+    points: { show: lines.shape === "raw" && !lines.steps && lines.columns[0].length < 60, size: 4 },
+    ...(lines.steps && step ? { paths: step, fill: colour("accent-tint") } : {}),
+  };
+  const edge: uPlot.Series = { stroke: "transparent", width: 0, points: { show: false } };
+  return {
+    width: look.width,
+    height: look.height,
+    ms: 1,
+    tzDate: (at) => uPlot.tzDate(new Date(at), look.timezone),
+    legend: { show: false },
+    cursor: {
+      drag: { x: false, y: false },
+      points: { size: 6 },
+      sync: { key: look.syncKey, scales: ["x", null] },
+    },
+    scales: {
+      x: { time: true, range: [look.start, look.end] },
+      y: lines.steps
+        ? { range: [-0.08, 1.15] }
+        : { range: (_, low, high) => uPlot.rangeNum(low, high, { min: { pad: 0.1 }, max: { pad: 0.1 } }) },
+    },
+    axes: [
+      { ...axis, size: 24, space: 70, values: (_, at) => timeLabels(at, look) },
+      {
+        ...axis,
+        size: 56,
+        ...(lines.steps ? { splits: () => [0, 1] } : { space: 28 }),
+        values: (_, at) =>
+          at.map((value) => (lines.steps ? look.positions[value ? 1 : 0] : number(value, look.language))),
+      },
+    ],
+    series: lines.shape === "band" ? [{}, line, edge, edge] : [{}, line],
+    ...(lines.shape === "band" ? { bands: [{ series: [3, 2], fill: colour("accent-tint") }] } : {}),
+    hooks: { draw: [(chart) => drawMarks(chart, look)] },
+  };
+}
+
+/** Time of day; the date as well where a day begins and when a label is a day or more from the last. */
+function timeLabels(at: readonly number[], look: Look): string[] {
+  return at.map((one) => {
+    const clock = timeOfDay(one, look.language, look.timezone);
+    return clock === "00:00"
+      ? moment(one, 0, look.language, look.timezone)
+          .replace(/ 00:00$/, "")
+          .replace(/^\d{4}年/, "")
+      : clock;
+  });
+}
+
+/** A dashed line with its word at each mark: where the alarm was raised, cleared, answered. */
+function drawMarks(chart: uPlot, look: Look): void {
+  const { ctx, bbox } = chart;
+  ctx.save();
+  ctx.font = look.font.replace(/[\d.]+px/, (size) => `${parseFloat(size) * devicePixelRatio}px`);
+  for (const mark of look.marks) {
+    if (mark.at < look.start || mark.at > look.end) continue;
+    const x = Math.round(chart.valToPos(mark.at, "x", true)) + 0.5;
+    const tone = look.colour(mark.tone === "plain" ? "ink-3" : `${mark.tone}-ink`);
+    ctx.strokeStyle = tone;
+    ctx.fillStyle = tone;
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    const width = ctx.measureText(mark.label).width;
+    const left = x + 4 * devicePixelRatio + width > bbox.left + bbox.width;
+    ctx.textAlign = left ? "right" : "left";
+    ctx.textBaseline = "top";
+    ctx.fillText(mark.label, x + (left ? -4 : 4) * devicePixelRatio, bbox.top + 2 * devicePixelRatio);
+  }
+  ctx.restore();
+}
