@@ -3,12 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from readings import Scalar
 from registry.device_types import DeviceType, Kind, Point
 from registry.devices import Device
 from simulators.ambient import Life
 from simulators.wire_values import to_wire
+
+AVAILABILITY: Final = "availability"
+"""The native point that a bridge says on a topic of its own."""
+
+
+def spoken(kind: DeviceType) -> tuple[Point, ...]:
+    """The points that a device of this type says in every report: no events, no availability."""
+    return tuple(
+        point for point in kind.points if point.kind is not Kind.EVENT and point.native != AVAILABILITY
+    )
 
 
 class Fault(StrEnum):

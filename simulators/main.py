@@ -249,7 +249,8 @@ def simulate(
     def tell(progress: Progress) -> None:
         minutes, seconds = divmod(int(progress.at), 60)
         style = {"begin": "bold", "end": "bold", "problem": "yellow"}.get(progress.kind, "")
-        screen.print(f"{minutes:3d}:{seconds:02d}  {progress.sentence(language)}", style=style, markup=False)
+        line = f"{minutes:3d}:{seconds:02d}  {progress.sentence(language)}"
+        screen.print(line, style=style, markup=False, soft_wrap=True)
 
     async def main() -> None:
         task = asyncio.current_task()
@@ -281,4 +282,4 @@ def simulate(
 
 def _complain(screen: Console, lines: Iterable[str]) -> None:
     for line in lines:
-        screen.print(line, style="red", markup=False)
+        screen.print(line, style="red", markup=False, soft_wrap=True)

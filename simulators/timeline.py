@@ -14,7 +14,7 @@ from language import N_
 from readings import Scalar
 from registry.devices import Device
 from simulators.casting import Cast, Ensemble, NotPlayable, cast
-from simulators.device import Break, Change, Fault, Glide, Hold, Occur, Release, Report
+from simulators.device import Break, Change, Fault, Glide, Hold, Occur, Release, Report, spoken
 from simulators.progress import Progress, Word
 from simulators.scenario import Ramp, Scenario, Step
 
@@ -146,7 +146,7 @@ def _changes(step: Step, devices: Sequence[Device], ensemble: Ensemble) -> Itera
     elif step.fault is not None:
         yield 0.0, Break(None if step.fault == "none" else Fault(step.fault))
     elif step.rate is not None:
-        points = len(ensemble.types[devices[0].type].points)
+        points = max(1, len(spoken(ensemble.types[devices[0].type])))
         pause = points / step.rate.readings
         for count in range(max(1, round(step.rate.lasts / pause))):
             yield count * pause, Report()
@@ -176,7 +176,7 @@ def _progress(step: Step, device: Device, ensemble: Ensemble, at: float) -> Prog
         "place": dict(place.name) if place is not None and place.name else device.place,
     }
     if step.say:
-        return Progress(at, N_("{device} ({place}): {what}"), {**values, "what": dict(step.say)})
+        return Progress(at, N_("{place}: {what} ({device})"), {**values, "what": dict(step.say)})
     if step.values:
         name, value = next(iter(step.values.items()))
         points = {point.name: point for point in ensemble.types[device.type].points}
@@ -184,13 +184,13 @@ def _progress(step: Step, device: Device, ensemble: Ensemble, at: float) -> Prog
         values["point"] = label or name
         if isinstance(value, Ramp):
             values |= {"to": value.to, "over": round(value.over)}
-            return Progress(at, N_("{device} ({place}): {point} moves to {to} within {over} s"), values)
-        return Progress(at, N_("{device} ({place}): {point} is {value}"), {**values, "value": value})
+            return Progress(at, N_("{place}: {point} moves to {to} within {over} s ({device})"), values)
+        return Progress(at, N_("{place}: {point} is {value} ({device})"), {**values, "value": value})
     if step.event is not None:
-        return Progress(at, N_("{device} ({place}): {what}"), {**values, "what": step.event.word})
+        return Progress(at, N_("{place}: {what} ({device})"), {**values, "what": step.event.word})
     if step.rate is not None:
         values |= {"rate": round(step.rate.readings), "lasts": round(step.rate.lasts)}
-        return Progress(at, N_("{device} ({place}): {rate} readings a second for {lasts} s"), values)
+        return Progress(at, N_("{place}: {rate} readings a second for {lasts} s ({device})"), values)
     if step.fault is not None and step.fault != "none":
-        return Progress(at, N_("{device} ({place}) misbehaves: {fault}"), {**values, "fault": step.fault})
-    return Progress(at, N_("{device} ({place}) is well again"), values)
+        return Progress(at, N_("{place}: misbehaves, {fault} ({device})"), {**values, "fault": step.fault})
+    return Progress(at, N_("{place}: well again ({device})"), values)

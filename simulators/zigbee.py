@@ -16,7 +16,19 @@ import msgspec
 from readings import Scalar
 from registry.device_types import Kind, Point
 from simulators.clock import Clock
-from simulators.device import Break, Change, Fault, Glide, Hold, Occur, Release, Report, SimulatedDevice
+from simulators.device import (
+    AVAILABILITY,
+    Break,
+    Change,
+    Fault,
+    Glide,
+    Hold,
+    Occur,
+    Release,
+    Report,
+    SimulatedDevice,
+    spoken,
+)
 from simulators.modbus_line import flip_bits
 from simulators.publisher import Broker, Outgoing, Publisher
 from simulators.record import Record, Sent
@@ -96,9 +108,7 @@ class ZigbeeBridge:
         now, wall = self._clock.story(), self._clock.wall()
         state: dict[str, Any] = {}
         sent = []
-        for point in device.type.points:
-            if point.kind is Kind.EVENT:
-                continue
+        for point in spoken(device.type):
             wire = device.wire_value(point, now)
             _put(state, point.native, wire)
             sent.append(Sent(wall, device.id, point.name, from_wire(point, wire), wire))
@@ -123,7 +133,12 @@ class ZigbeeBridge:
         yield Outgoing(f"{self.base}/bridge/state", _ONLINE, retain=True)
         yield Outgoing(f"{self.base}/bridge/devices", self._device_list(), retain=True)
         for device in self.devices.values():
-            yield Outgoing(f"{self.base}/{device.address}/availability", _ONLINE, retain=True)
+            sent = tuple(
+                Sent(self._clock.wall(), device.id, point.name, from_wire(point, "online"), "online")
+                for point in device.type.points
+                if point.native == AVAILABILITY
+            )
+            yield Outgoing(f"{self.base}/{device.address}/{AVAILABILITY}", _ONLINE, retain=True, sent=sent)
 
     def _device_list(self) -> bytes:
         exposes: dict[str, msgspec.Raw] = {}
@@ -141,7 +156,9 @@ class ZigbeeBridge:
         for device in self.devices.values():
             kind = device.type
             if kind.id not in exposes:
-                exposes[kind.id] = msgspec.Raw(_encode([_expose(point) for point in kind.points]))
+                exposes[kind.id] = msgspec.Raw(
+                    _encode([_expose(p) for p in kind.points if p.native != AVAILABILITY])
+                )
             number = zlib.crc32(device.id.encode())
             entries.append(
                 {

@@ -52,15 +52,20 @@ class Mix:
     gas: int
     camera: int
     modbus: int
+    lift: int
 
     @classmethod
     def of(cls, devices: int) -> "Mix":
-        """60 % smoke, 14 % doors, 8 % climate, 6 % gas, 6 % cameras, the rest on Modbus; one of each."""
+        """60 % smoke, 14 % doors, 8 % climate, 6 % gas, 6 % cameras, the rest on Modbus; one of each.
+
+        From 200 devices on, one of the smoke detectors is a lift instead.
+        """
         door, climate, gas, camera, modbus = (
             max(1, round(devices * share)) for share in (0.14, 0.08, 0.06, 0.06, 0.06)
         )
-        smoke = devices - door - climate - gas - camera - modbus
-        return cls(smoke, door, climate, gas, camera, modbus)
+        lift = int(devices >= 200)
+        smoke = devices - door - climate - gas - camera - modbus - lift
+        return cls(smoke, door, climate, gas, camera, modbus, lift)
 
 
 class Installer:
@@ -89,6 +94,7 @@ class Installer:
             *itertools.islice(self._gas(), mix.gas),
             *itertools.islice(self._cameras(), mix.camera),
             *itertools.islice(self._buses(), mix.modbus),
+            *itertools.islice(self._lifts(), mix.lift),
         ]
 
     def _flats(self) -> Iterator[tuple[Cell, int, int]]:
@@ -126,6 +132,12 @@ class Installer:
             yield self._zigbee(self._places.entrance(building, unit), "door", model)
         for flat in self._flats():  # a large community also watches its fire doors
             yield self._zigbee(self._places.corridor(*flat), "door", "z2m-door")
+
+    def _lifts(self) -> Iterator[Device]:
+        """A controller that talks fast: what the scenario of 200 readings a second plays on."""
+        yield self._zigbee(
+            self._places.special("centre", "lift", "电梯", "lift"), "controller", "lift-controller"
+        )
 
     def _cameras(self) -> Iterator[Device]:
         story = next(self._flats())

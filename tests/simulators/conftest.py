@@ -69,6 +69,21 @@ TYPES = {
             ),
         ),
         DeviceType(
+            id="lift-controller",
+            device_class="lift",
+            points=(
+                Point(name="speed", unit="m/s"),
+                Point(name="position", unit="m"),
+                Point(
+                    name="available",
+                    source="availability",
+                    kind=Kind.BINARY,
+                    device_class=DeviceClass.CONNECTIVITY,
+                    true_when=("online",),
+                ),
+            ),
+        ),
+        DeviceType(
             id="frigate-camera",
             device_class="camera",
             points=(
@@ -138,7 +153,7 @@ def ensemble_of(devices: Iterable[Device]) -> Ensemble:
 
 @pytest.fixture
 def house() -> Ensemble:
-    """Nine devices on three wires: two smoke detectors in one fire zone, one in another building …"""
+    """Ten devices on three wires: two smoke detectors in one fire zone, one in another building …"""
     return ensemble_of(
         [
             device("flat-smoke", "z2m-smoke", "b2-flat", "z2m", "flat/smoke"),
@@ -146,6 +161,7 @@ def house() -> Ensemble:
             device("corridor-smoke", "z2m-smoke", "b1-corridor", "z2m"),
             device("kitchen-climate", "z2m-climate", "b1-kitchen", "z2m"),
             device("yard-door", "z2m-lock-door", "yard", "z2m"),
+            device("lift", "lift-controller", "yard", "z2m"),
             device("corridor-camera", "frigate-camera", "b1-corridor", "nvr", "corridor_cam"),
             device("yard-camera", "frigate-camera", "yard", "nvr", "yard_cam"),
             device("cellar-md02", "xy-md02", "b1-corridor", "rs485", "17"),
