@@ -78,9 +78,9 @@ class Hours:
             if until is None and opens > at:
                 return opens
             if until is not None and opens > until:
-                break
+                return until
             until = closes  # whole days touch at midnight: nothing changes there
-        return until if until is not None and until < _FOREVER else None
+        return None
 
     def open_time(self, start: int, end: int) -> int:
         """Open nanoseconds between two instants; 0 when `end` is not after `start`."""

@@ -101,6 +101,11 @@ class Unit(Model):
     phone: str = ""
 
 
+def _days(text: str) -> str:
+    weekdays(text)
+    return text
+
+
 def _iso_day(text: str) -> str:
     try:
         date.fromisoformat(text)
@@ -112,6 +117,9 @@ def _iso_day(text: str) -> str:
 TimeOfDay = Annotated[str, Field(pattern=r"^(?:([01]\d|2[0-3]):[0-5]\d|24:00)$")]
 """Local time as ``08:30``; ``24:00`` is the end of the day."""
 
+Days = Annotated[str, AfterValidator(_days)]
+"""Days of a week as `weekdays` reads them."""
+
 Day = Annotated[str, AfterValidator(_iso_day)]
 """A date as ``2026-10-01``."""
 
@@ -120,7 +128,7 @@ class Calendar(Model):
     """Hours of a week, and the days that differ: office hours, or when a zone is closed."""
 
     id: Id
-    days: str = Field("mon-sun", description="Days the hours begin on: `mon-fri`, `sat,sun`.")
+    days: Days = Field("mon-sun", description="Days the hours begin on: `mon-fri`, `sat,sun`.")
     start: TimeOfDay = Field("00:00", description="Local time the hours begin.")
     end: TimeOfDay = Field("24:00", description="Local time they end; before `start` means overnight.")
     outside: bool = Field(
@@ -135,7 +143,6 @@ class Calendar(Model):
 
     @model_validator(mode="after")
     def _hours_exist(self) -> "Calendar":
-        weekdays(self.days)
         if self.start in (self.end, "24:00"):
             raise Invalid(
                 N_("hours from {start} to {end} are empty; 00:00 to 24:00 is the whole day"),

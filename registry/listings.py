@@ -33,6 +33,8 @@ class Listing:
     entries: list[Any]
     single: bool = False
     """The file is one entry instead of a list of them."""
+    unread: bool = False
+    """The file could not be read (a problem says so): nobody knows what it would have held."""
     numbers: tuple[int, ...] | None = None
     """The entries' places in the file's list, where some have been left out."""
 
@@ -126,16 +128,26 @@ class Drafts(dict[str, Draft[M]]):
     def __init__(self) -> None:
         super().__init__()
         self.named: set[str] = set()
+        self.incomplete = False
+        """One of the list's files could not be read."""
 
     def lacks(self, name: str) -> bool:
-        """Whether nobody wrote such an entry. One with a mistake of its own is not missing, too."""
-        return name not in self.named
+        """Whether nobody wrote such an entry: one with a mistake of its own is not missing as well.
+
+        Where a file could not be read, only what looks like a slip of the pen is said to be missing.
+        """
+        if name in self.named:
+            return False
+        return not self.incomplete or did_you_mean(name, self.named) is not None
 
 
 def collected(model: type[M], listings: Iterable[Listing], problems: list[Problem]) -> Drafts[M]:
     """The valid entries of all `listings` by id; the second of the same id becomes a problem."""
     found: Drafts[M] = Drafts()
     for listing in listings:
+        if listing.unread:
+            found.incomplete = True
+            found.named.add(listing.file.stem)  # by custom the id of what the file describes
         found.named.update(
             str(entry["id"]).strip() for entry in listing.entries if isinstance(entry, dict) and "id" in entry
         )
@@ -177,20 +189,20 @@ def listing_in(document: Document, base: tuple[Part, ...], value: Any, problems:
     line, column = document.position(base)
     message = Message(N_("must be a list"))
     problems.append(Problem(document.file, line, column, dotted(base), shown(value), message))
-    return Listing(document.file, document, base, [])
+    return unread(document.file)
 
 
-def read_listing(file: Path, model: type[Model], key: str, problems: list[Problem]) -> Listing | None:
+def read_listing(file: Path, model: type[Model], key: str, problems: list[Problem]) -> Listing:
     """The entries of a file of its own: a CSV table, or YAML with a list (also under the key `key`)."""
-    if file.suffix.lower() == ".csv":
-        table = _reading(lambda: read_table(file, model.model_fields, _required(model)), problems)
-        if table is None:
-            return None
-        problems += table.problems
-        return Listing(file, table, (), table.rows)
-    document = _reading(lambda: read_yaml(file), problems)
-    if document is None:
-        return None
+    try:
+        if file.suffix.lower() == ".csv":
+            table = read_table(file, model.model_fields, _required(model))
+            problems += table.problems
+            return Listing(file, table, (), table.rows)
+        document = read_yaml(file)
+    except InvalidConfiguration as error:
+        problems += error.problems
+        return unread(file)
     problems += document.problems
     if isinstance(document.data, dict) and key in document.data:
         return listing_in(document, (key,), document.data[key], problems)
@@ -200,8 +212,11 @@ def read_listing(file: Path, model: type[Model], key: str, problems: list[Proble
 def read_folder(folder: Path, problems: list[Problem]) -> Iterator[Listing]:
     """Every YAML file of a folder, in order of name: each holds one entry or a list of them."""
     for file in sorted(folder.glob("*.y*ml")) if folder.is_dir() else []:
-        document = _reading(lambda file=file: read_yaml(file), problems)  # type: ignore[misc]  # bound at once
-        if document is None:
+        try:
+            document = read_yaml(file)
+        except InvalidConfiguration as error:
+            problems += error.problems
+            yield unread(file)
             continue
         problems += document.problems
         if isinstance(document.data, list):
@@ -210,15 +225,9 @@ def read_folder(folder: Path, problems: list[Problem]) -> Iterator[Listing]:
             yield Listing(file, document, (), [document.data], single=True)
 
 
-_Read = TypeVar("_Read")
-
-
-def _reading(read: Callable[[], _Read], problems: list[Problem]) -> _Read | None:
-    try:
-        return read()
-    except InvalidConfiguration as error:
-        problems += error.problems
-        return None
+def unread(file: Path) -> Listing:
+    """What stands for a file that could not be read."""
+    return Listing(file, Document(file, None), (), [], unread=True)
 
 
 def _required(model: type[Model]) -> set[str]:

@@ -16,7 +16,7 @@ from registry.checks import check_calendars, check_categories, check_grids, chec
 from registry.devices import Device, EdgeWiring
 from registry.grids import Calendar, Grid, Person, Place, Unit
 from registry.head import read_site_file
-from registry.listings import Draft, Drafts, Listing, collected, listing_in, read_listing
+from registry.listings import Draft, Drafts, Listing, collected, listing_in, read_listing, unread
 from registry.model import Model
 from registry.problems import InvalidConfiguration, Problem, did_you_mean, in_reading_order, shown
 from registry.reading_files import Document
@@ -74,8 +74,8 @@ def load_site(folder: Path, *, drivers: Collection[str] = ()) -> LoadedSite:
     problems += check_people(people, units)
     problems += check_calendars(calendars)
     problems += check_categories(categories, calendars, units)
-    problems += check_edges(edges, places.named, drivers)
-    problems += check_devices(devices, types, edges, places.named)
+    problems += check_edges(edges, places, drivers)
+    problems += check_devices(devices, types, edges, places)
     boxes = _edge_devices(edges, devices, problems)
 
     site = None
@@ -118,7 +118,7 @@ class _Lists:
             file = self._folder / value
             if Path(value).name != value or file.suffix.lower() not in _SUFFIXES or not file.is_file():
                 self._problems.append(self._no_file(self._document, key, value))
-                return []
+                return [unread(file)]
         elif value is not None and self._document is not None:
             return [listing_in(self._document, (key,), value, self._problems)]
         else:
@@ -128,8 +128,7 @@ class _Lists:
             )
             if not file.is_file():
                 return []
-        listing = read_listing(file, model, key, self._problems)
-        return [listing] if listing is not None else []
+        return [read_listing(file, model, key, self._problems)]
 
     def _no_file(self, document: Document, key: str, value: str) -> Problem:
         line, column = document.position((key,))

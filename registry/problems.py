@@ -4,9 +4,12 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from language import N_, Message
+
+FOLDERS: Final = ("edges", "rules", "types")
+"""The folders inside a site folder."""
 
 Part = str | int
 """One step into a document: a key or the index in a list."""
@@ -30,8 +33,9 @@ class Problem:
     severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
-        """``devices.csv:14:3: error: type: unknown device type `smok`; did you mean `smoke`?``."""
-        spot = f"{self.file.name}:{self.line}" + (f":{self.column}" if self.column else "")
+        """``types/own.yaml:4:16: error: points[0].kind: `binry` is not one of …; did you mean `binary`?``."""
+        name = "/".join(self.file.parts[-2:]) if self.file.parent.name in FOLDERS else self.file.name
+        spot = f"{name}:{self.line}" + (f":{self.column}" if self.column else "")
         where = f"{self.where}: " if self.where else ""
         hint = f"; {self.suggestion}" if self.suggestion else ""
         return f"{spot}: {self.severity}: {where}{self.message}{hint}"

@@ -211,9 +211,12 @@ def _unreadable(file: Path, reason: str) -> Problem:
 
 
 def _hint(error: yaml.MarkedYAMLError) -> Message | None:
-    if "cannot start any token" in (error.problem or ""):
-        return Message(N_("indent with spaces, and put text with special characters into quotes"))
-    if "mapping values are not allowed" in (error.problem or ""):
+    reason = error.problem or ""
+    if "tab character" in reason:
+        return Message(N_("indent with spaces"))
+    if "cannot start any token" in reason:
+        return Message(N_("put text that begins with a special character into quotes"))
+    if "mapping values are not allowed" in reason:
         return Message(N_("put text that holds a colon into quotes"))
     return None
 

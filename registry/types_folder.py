@@ -7,22 +7,21 @@ from typing import Final
 from registry.device_types import DeviceType
 from registry.listings import Drafts, collected, read_folder
 from registry.problems import InvalidConfiguration, Problem
-from registry.wiring_checks import check_types
+from registry.wiring_checks import Types, check_types
 
 SHIPPED: Final = Path(__file__).with_name("types")
 
 
-def read_types(
-    folder: Path, problems: list[Problem], *, used: Collection[str] | None = None
-) -> dict[str, DeviceType | None]:
-    """The shipped types and those of a site's ``types/`` by id; None for one that has a mistake.
+def read_types(folder: Path, problems: list[Problem], *, used: Collection[str] | None = None) -> Types:
+    """The shipped types and those of a site's ``types/``, which add or replace.
 
     With `used` (ids of types), mistakes in files that hold none of these are left to others.
     """
     found: list[Problem] = []
     own = _read(folder, found)
     named: dict[str, DeviceType | None] = dict.fromkeys(own.named)
-    types = {**shipped_types(), **named, **{name: draft.item for name, draft in own.items()}}
+    types = Types({**shipped_types(), **named, **{name: draft.item for name, draft in own.items()}})
+    types.incomplete = own.incomplete
     if used is not None and all(types.get(name) is not None for name in used):
         files = {own[name].listing.file for name in used if name in own}
         found = [problem for problem in found if problem.file in files]

@@ -97,42 +97,43 @@ def problems_from_pydantic(
 
 @dataclass(frozen=True, slots=True)
 class _Located:
-    """An error, the real part of its path, and the branch of a union it was found in."""
+    """An error, the real part of its path, and the branches of unions it was found in, outermost first."""
 
     detail: ErrorDetails
     path: tuple[Part, ...]
-    union: tuple[Part, ...] | None
-    branch: Part = ""
+    branches: tuple[tuple[tuple[Part, ...], Part], ...]
+    """Per union its whole way, and the branch's name."""
     every_form: bool = False
     """All branches failed at the same spot: no one of them says what was meant."""
 
 
 def _located(detail: ErrorDetails, positions: Positions, base: tuple[Part, ...]) -> _Located:
     path: tuple[Part, ...] = ()
-    union: tuple[Part, ...] | None = None
-    branch: Part = ""
+    branches: tuple[tuple[tuple[Part, ...], Part], ...] = ()
     steps = detail["loc"]
     for index, part in enumerate(steps):
         misses = detail["type"] == "missing" and index == len(steps) - 1
         if misses or positions.contains((*base, *path, part)):
             path = (*path, part)
-        elif part != "[key]" and union is None:
-            union, branch = steps[:index], part
-    return _Located(detail, path, union, branch)
+        elif part != "[key]":
+            branches = (*branches, (steps[:index], part))
+    return _Located(detail, path, branches)
 
 
-def _best_branches(located: Iterable[_Located]) -> list[_Located]:
+def _best_branches(located: Iterable[_Located], depth: int = 0) -> list[_Located]:
     """The errors outside unions, and per union those of the branch that got furthest."""
     chosen: list[_Located] = []
     unions: dict[tuple[Part, ...], dict[Part, list[_Located]]] = {}
     for found in located:
-        if found.union is None:
+        if len(found.branches) <= depth:
             chosen.append(found)
         else:
-            unions.setdefault(found.union, {}).setdefault(found.branch, []).append(found)
-    for branches in unions.values():
-        depths = {name: max(len(found.path) for found in errors) for name, errors in branches.items()}
-        deepest = [errors for name, errors in branches.items() if depths[name] == max(depths.values())]
+            union, branch = found.branches[depth]
+            unions.setdefault(union, {}).setdefault(branch, []).append(found)
+    for raw in unions.values():
+        branches = [_best_branches(errors, depth + 1) for errors in raw.values()]
+        depths = [max(len(found.path) for found in errors) for errors in branches]
+        deepest = [errors for errors, reached in zip(branches, depths, strict=True) if reached == max(depths)]
         best = min(deepest, key=len)
         if len(deepest) > 1 and all(len(errors) == 1 for errors in deepest):
             best = [replace(best[0], every_form=True)]

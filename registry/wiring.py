@@ -138,12 +138,11 @@ def read_device_listings(folder: Path, problems: list[Problem], *, only: str = "
             continue
         of_file: list[Problem] = []
         listing = read_listing(folder / name, Device, "devices", of_file)
-        if listing is not None and only:
+        if only:
             every, listing = listing, _only(listing, "edge", only)
             others = set(every.lines()) - set(listing.lines())
             of_file = [problem for problem in of_file if problem.line not in others]
-        if listing is not None:
-            found.append(listing)
+        found.append(listing)
         problems += of_file
     return found
 

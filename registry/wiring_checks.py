@@ -4,8 +4,8 @@ An edge agent makes the same checks of its own part, so nothing here knows grids
 the places passes their ids.
 """
 
-from collections.abc import Collection, Mapping
-from typing import Final
+from collections.abc import Collection
+from typing import Any, Final
 
 from language import N_, Message
 from readings.units import UnknownUnit, conversion, known_units
@@ -26,6 +26,13 @@ NO_UNIT_OF_MEASURE: Final = N_("`{name}` is no unit that is known (UCUM codes)")
 _OWN_CONNECTION: Final = N_("the connection `{name}` is kept for what an edge says about itself")
 _HIGHEST_MODBUS_ADDRESS: Final = 255
 _SECRET_WORDS: Final = ("password", "passwd", "secret", "token", "api_key")
+
+
+class Types(dict[str, DeviceType | None]):
+    """Types by id; None for one that has a mistake of its own."""
+
+    incomplete = False
+    """A file of types could not be read: an id that is not here may still have been meant."""
 
 
 def check_types(types: Drafts[DeviceType]) -> list[Problem]:
@@ -98,15 +105,15 @@ def _check_point(draft: Draft[DeviceType], index: int) -> list[Problem]:
 
 
 def check_edges(
-    edges: Drafts[EdgeWiring], places: Collection[str] | None, drivers: Collection[str]
+    edges: Drafts[EdgeWiring], places: Drafts[Any] | None, drivers: Collection[str]
 ) -> list[Problem]:
     """Connections are unique and not reserved; drivers and places exist where these are known."""
     problems = []
     for draft in edges.values():
         edge = draft.item
-        if places is not None and edge.place not in places:
+        if places is not None and (not edge.place or places.lacks(edge.place)):
             if edge.place:
-                problems.append(draft.unknown(("place",), NO_PLACE, edge.place, places))
+                problems.append(draft.unknown(("place",), NO_PLACE, edge.place, places.named))
             else:
                 message = Message(N_("`place` is missing: where the box hangs"))
                 problems.append(draft.problem(("place",), message))
@@ -124,26 +131,24 @@ def check_edges(
 
 def check_devices(
     devices: Drafts[Device],
-    types: Mapping[str, DeviceType | None],
+    types: Types,
     edges: Drafts[EdgeWiring],
-    places: Collection[str] | None,
+    places: Drafts[Any] | None,
 ) -> list[Problem]:
-    """Everything a device names exists, and no two hang on the same wire at the same address.
-
-    A type of which only the id is known (it has a mistake of its own) is None.
-    """
+    """Everything a device names exists, and no two hang on the same wire at the same address."""
     problems = []
     heard: dict[tuple[str, str], Draft[Device]] = {}
     drivers = {
-        edge: {wire.id: wire.driver for wire in draft.item.connections} for edge, draft in edges.items()
+        edge: {wire.id: wire.driver for wire in reversed(draft.item.connections)}
+        for edge, draft in edges.items()
     }
     for draft in devices.values():
         device = draft.item
         kind = types.get(device.type)
-        if device.type not in types:
+        if device.type not in types and not types.incomplete:
             problems.append(draft.unknown(("type",), NO_TYPE, device.type, types))
-        if places is not None and device.place not in places:
-            problems.append(draft.unknown(("place",), NO_PLACE, device.place, places))
+        if places is not None and places.lacks(device.place):
+            problems.append(draft.unknown(("place",), NO_PLACE, device.place, places.named))
         if edges.lacks(device.edge):
             problems.append(draft.unknown(("edge",), NO_EDGE, device.edge, edges.named))
         elif device.edge not in drivers:
