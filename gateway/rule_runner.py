@@ -18,17 +18,18 @@ import structlog
 from cases.alarms import Alarm
 from cases.case import Action, Case
 from cases.desk import Changes, Desk
-from cases.store import Done, EngineRecord, OperationsStore, OperationsUnavailable, Transaction
+from cases.store import Done, EngineRecord, OperationsStore, StoreUnavailable, Transaction
 from gateway.freshness import Freshness
 from gateway.rates import Rates
-from ingest.bus import Bus, Delivery
+from ingest.bus import Bus
+from ingest.consumer import Consumer, Delivery
 from ingest.sequences import Sequences
 from readings import wire
 from readings.lanes import Lane
 from readings.reading import Reading, ReadingBatch
 from readings.subjects import readings_stream
 from registry.site import Site
-from rules.commands import Command
+from rules.commands import Acknowledge, Reset
 from rules.compile import Program
 from rules.engine import Engine
 from rules.findings import Finding
@@ -38,11 +39,19 @@ TICK_SECONDS: Final = 0.1
 FETCH: Final = {Lane.ALARM: 64, Lane.TELEMETRY: 16}
 """Batches taken at once: many small ones on the alarm lane, few on the other, so that a turn stays short."""
 
+CAPACITY: Final = 512
+"""Batches of a lane that may wait for a commit; half of them force one."""
+
 RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 log = structlog.get_logger()
 
 Clock = Callable[[], int]
+
+
+def durable_name(lane: Lane) -> str:
+    """The name of the rules' consumer on a lane's stream of readings."""
+    return f"rules-{lane}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,6 @@ class RuleRunner:
         *,
         partition: int,
         on_readings: Callable[[Sequence[Reading]], None],
-        on_changes: Callable[[Changed], None],
         freshness: Freshness,
         rates: Rates,
         clock: Clock = time.time_ns,
@@ -90,17 +98,29 @@ class RuleRunner:
         self._done = {key: Sequences(done.ranges) for key, done in record.done.items()}
         self._partition = partition
         self._on_readings = on_readings
-        self._on_changes = on_changes
+        self.on_changes: Callable[[Changed], None] = lambda _: None
+        """Told of every commit that changed alarms or cases."""
         self._freshness = freshness
         self._rates = rates
         self._clock = clock
+        self._consumers: dict[Lane, Consumer] = {}
         self._turn = asyncio.Lock()
         self._pending = _Pending()
         self.trouble = ""
         """Why nothing can be committed just now; empty while all is well."""
 
+    async def prepare(self) -> None:
+        """Make the consumers, so that nothing published from now on is missed.
+
+        Call before the normaliser runs; raises `ingest.bus.BusUnavailable`.
+        """
+        for lane in Lane:
+            self._consumers[lane] = await self._bus.consume(
+                readings_stream(lane), durable_name(lane), capacity=CAPACITY
+            )
+
     async def run(self) -> None:
-        """Run until cancelled."""
+        """Run until cancelled, after `prepare`."""
         async with asyncio.TaskGroup() as tasks:
             for lane in Lane:
                 tasks.create_task(self._consume(lane), name=f"rules {lane}")
@@ -108,8 +128,9 @@ class RuleRunner:
             tasks.create_task(self._case_timers(), name="case timers")
 
     async def _consume(self, lane: Lane) -> None:
-        stream = readings_stream(lane)
-        async for deliveries in self._bus.fetches(stream, f"rules-{lane}", FETCH[lane]):
+        stream, consumer = readings_stream(lane), self._consumers[lane]
+        while True:
+            deliveries = await consumer.take(FETCH[lane])
             async with self._turn:
                 for delivery in deliveries:
                     self._take(delivery, stream)
@@ -124,7 +145,7 @@ class RuleRunner:
         if not done.add(batch.seq):
             return  # delivered again although its effects are kept: only to be acknowledged
         pending.lanes.add((batch.edge, batch.lane))
-        pending.positions[stream] = delivery.sequence
+        pending.positions[stream] = delivery.stream_seq
         self._judge(batch)
 
     def _judge(self, batch: ReadingBatch) -> None:
@@ -147,17 +168,17 @@ class RuleRunner:
     async def _case_timers(self) -> None:
         while True:
             await asyncio.sleep(CHECKPOINT_SECONDS)
-            with contextlib.suppress(OperationsUnavailable):  # asked again in a second
+            with contextlib.suppress(StoreUnavailable):  # asked again in a second
                 await self._in_transaction(lambda tx: self._desk.tick(tx, self._clock()))
 
-    async def command(self, command: Command) -> None:
+    async def command(self, command: Acknowledge | Reset) -> None:
         """An operator's act on an alarm; raises `rules.commands.Refused` when it is not possible."""
         async with self._turn:
             self._pending.findings += self._engine.command(command, self._clock())
             await self._commit()
 
     async def act(self, number: str, action: Action) -> None:
-        """A person's act on a case; raises `cases.case.Refused`, `NoSuchCase`, `OperationsUnavailable`."""
+        """A person's act on a case; raises `cases.case.Refused`, `NoSuchCase`, `StoreUnavailable`."""
 
         def act(tx: Transaction) -> Changes:
             case = self._desk.act(tx, number, action, self._clock())
@@ -181,7 +202,7 @@ class RuleRunner:
     async def _commit_if_due(self) -> None:
         pending = self._pending
         waited = pending.since and time.monotonic() - pending.since >= CHECKPOINT_SECONDS
-        if pending.findings or waited:
+        if pending.findings or waited or len(pending.deliveries) >= CAPACITY // 2:
             await self._commit()
 
     async def _commit(self) -> None:
@@ -198,7 +219,7 @@ class RuleRunner:
         while True:
             try:
                 await self._in_transaction(commit)
-            except OperationsUnavailable as error:
+            except StoreUnavailable as error:
                 # nothing may be acknowledged or forgotten: the same transaction is tried until it succeeds
                 if not self.trouble:
                     log.warning("operations database cannot be written", reason=str(error))
@@ -225,4 +246,4 @@ class RuleRunner:
 
         changed = await asyncio.to_thread(transact)
         if changed.alarms or changed.cases:
-            self._on_changes(changed)
+            self.on_changes(changed)

@@ -1,6 +1,8 @@
 """How the platform itself is doing: parts, queues, rates, edges, books, quarantine."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -10,11 +12,13 @@ import psutil
 from gateway.api import schemas
 from gateway.api.showing import instant, maybe_instant
 from gateway.freshness import Freshness, silent_after
+from gateway.queues import Queues
 from gateway.rates import Rates
 from ingest.audit import balance
-from ingest.ledger import read_quarantine
+from ingest.quarantine_report import QuarantineGroup, quarantine_groups
+from ingest.service import Progress
 from ingest.stores import History, LatestRow, StoreUnavailable
-from language import N_, Message, Translator
+from language import N_, Translator
 from readings.lanes import Lane
 from readings.vocabulary import EDGE_CONNECTION
 from registry.devices import Device
@@ -36,23 +40,14 @@ class Part:
     """Without it the gateway does not do its work."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamQueue:
-    """What waits in a stream for a consumer."""
-
-    name: str
-    lane: Lane
-    messages: int
-    bytes: int | None = None
-
-
 class Status:
     """Answers for the system page, the health check and the metrics."""
 
     def __init__(
         self,
         parts: Sequence[Part],
-        queues: Callable[[], Awaitable[Sequence[StreamQueue]]],
+        queues: Queues,
+        stages: Mapping[str, Mapping[Lane, Progress]],
         history: History,
         freshness: Freshness,
         rates: Rates,
@@ -65,6 +60,7 @@ class Status:
         self.rates = rates
         self._parts = parts
         self._queues = queues
+        self._stages = stages
         self._history = history
         self._freshness = freshness
         self._data = data
@@ -73,6 +69,17 @@ class Status:
         self._version = version
         self._process = psutil.Process()
         self._process.cpu_percent()
+
+    async def run(self) -> None:
+        """Count what passes the stages, once a second, until cancelled."""
+        before: dict[tuple[str, Lane], int] = {}
+        while True:
+            for stage, lanes in self._stages.items():
+                for lane, progress in lanes.items():
+                    passed = progress.readings - before.get((stage, lane), 0)
+                    before[stage, lane] = progress.readings
+                    self.rates.count(stage, lane, passed, time.time_ns())
+            await asyncio.sleep(1)
 
     def components(self, say: Translator) -> list[schemas.Component]:
         """Every part and how it fares."""
@@ -113,8 +120,8 @@ class Status:
             started_at=instant(self._started),
             components=self.components(say),
             queues=[
-                schemas.Queue(name=queue.name, lane=queue.lane, messages=queue.messages, bytes=queue.bytes)
-                for queue in await self._queues()
+                schemas.Queue(name=queue.name, lane=queue.lane, messages=queue.messages)
+                for queue in await self._queues.look()
             ],
             rates=[
                 schemas.Rate(stage=stage, lane=lane, per_second=rate)
@@ -130,7 +137,7 @@ class Status:
                 )
                 for edge in site.edges
             ],
-            quarantined=sum(group.count for group in read_quarantine(self._data, limit=10_000)),
+            quarantined=sum(group.count for group in self._quarantined(10_000)),
             process=schemas.ProcessOut(
                 name="gateway",
                 pid=self._process.pid,
@@ -204,8 +211,12 @@ class Status:
                 last=instant(group.last),
                 raw=group.raw[:RAW_SHOWN].decode("utf-8", "backslashreplace"),
             )
-            for group in read_quarantine(self._data, limit=limit)
+            for group in self._quarantined(limit)
         ]
+
+    def _quarantined(self, limit: int) -> list[QuarantineGroup]:
+        files = [self._data / name for name in ("ledger.db", "readings.db", "influx.db")]
+        return quarantine_groups(files, limit)
 
 
 def edge_boxes(site: Site) -> dict[str, Device]:
@@ -217,6 +228,11 @@ def _id(device: Device | None) -> str:
     return device.id if device is not None else ""
 
 
+def trouble_of(progress: Mapping[Lane, Progress]) -> str:
+    """Why a service waits, if it does."""
+    return next((lane.problem for lane in progress.values() if lane.problem), "")
+
+
 PARTS: Final = {
     "bus": N_("message bus"),
     "normaliser": N_("normaliser"),
@@ -225,5 +241,3 @@ PARTS: Final = {
     "rules": N_("rules and cases"),
 }
 """What the parts are called."""
-
-NOT_CONNECTED: Final = Message(N_("not connected"))

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from cases.store import AlarmFilter, CaseFilter
 from gateway.api import schemas
 from gateway.api.problems import NotFound, responses
-from gateway.api.views import AlarmFilter, CaseFilter, DeviceFilter, Paging, Views
+from gateway.api.views import DeviceFilter, Paging, Views
 from gateway.live import event_stream
 from language import preferred
 from rules.findings import Severity

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeVar
 from cases.actions import parse
 from cases.case import Action, Actor, Refused, actor_of
 from cases.lifecycle import available_actions
-from cases.store import AlarmFilter, CaseFilter, OperationsStore, OperationsUnavailable
+from cases.store import AlarmFilter, CaseFilter, OperationsStore, StoreUnavailable
 from cases.store.shapes import CaseFile, Tally
 from cases.store.shapes import Changed as Recent
 from gateway.api import schemas
@@ -28,7 +28,7 @@ from ingest.stores import StoreUnavailable as ReadingsUnavailable
 from language import N_, Message, translator
 from registry.devices import Device
 from registry.site import Site
-from rules.commands import Acknowledge, Command, Reset
+from rules.commands import Acknowledge, Reset
 from rules.commands import Refused as CommandRefused
 from rules.explain import explain
 from rules.findings import Evidence, Severity
@@ -70,7 +70,7 @@ class Views:
         freshness: Freshness,
         feed: LiveFeed,
         status: Status,
-        command: Callable[[Command], Awaitable[None]],
+        command: Callable[[Acknowledge | Reset], Awaitable[None]],
         act: Callable[[str, Action], Awaitable[None]],
         version: str,
         *,
@@ -398,7 +398,9 @@ class Views:
             raise Conflict(Message(N_("A reset needs a note: what was found at the spot.")))
         return await self._operate(alarm_id, lambda alarm: Reset(alarm, actor.id, operation.note))
 
-    async def _operate(self, alarm_id: str, command: Callable[[str], Command]) -> schemas.AlarmDetail:
+    async def _operate(
+        self, alarm_id: str, command: Callable[[str], Acknowledge | Reset]
+    ) -> schemas.AlarmDetail:
         await self.alarm(alarm_id)
         try:
             await self._command(command(alarm_id))
@@ -474,7 +476,7 @@ class Views:
             await self._act(number, parsed)
         except Refused as refused:
             raise Conflict(refused.message) from refused
-        except OperationsUnavailable as error:
+        except StoreUnavailable as error:
             raise _unavailable(error) from error
         return await self.case(number, language)
 
@@ -533,7 +535,7 @@ class Views:
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         try:
             return await asyncio.to_thread(question)
-        except OperationsUnavailable as error:
+        except StoreUnavailable as error:
             raise _unavailable(error) from error
 
 

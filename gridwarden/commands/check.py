@@ -3,14 +3,14 @@
 import json
 from pathlib import Path
 
-from gridwarden.configuration import load_configuration
 from gridwarden.console_text import complain, say, tell, translate
+from gridwarden.site_check import check_site
 from registry.problems import Problem
 
 
 def run(site: Path, *, as_json: bool) -> int:
     """Check `site`; the exit code is 1 when it has errors."""
-    loaded = load_configuration(site)
+    loaded = check_site(site)
     errors = sum(problem.severity == "error" for problem in loaded.problems)
     if as_json:
         say(json.dumps([_as_json(problem) for problem in loaded.problems], ensure_ascii=False, indent=2))

@@ -19,12 +19,15 @@ from typing import IO, Any, Final
 import httpx
 import yaml
 
+from gateway.configuration import Configuration
 from gridwarden.commands.check import complain_about
-from gridwarden.configuration import Configuration, load_configuration
+from gridwarden.commands.edge import edge_command
 from gridwarden.console_text import complain, say, stop, tell
+from gridwarden.message_bus import MessageBus
 from gridwarden.news import follow
 from gridwarden.processes import Child, ChildFailed, Supervisor, own_command
-from ingest.nats_server import NatsPlan, prepare
+from gridwarden.site_check import check_site
+from ingest.nats_server import ServerError
 from simulators.community import write_community
 
 STOP_SECONDS: Final = 5.0
@@ -68,6 +71,9 @@ class _Up:
         self.site = options.site.resolve() if options.site else data / "site"
         self.address = f"http://127.0.0.1:{options.port}"
         self.supervisor = Supervisor(self._restarted)
+        self.bus = MessageBus(
+            self.data / "nats", self.secrets, options.bus_port, options.mqtt_port, self._log("nats"), say
+        )
 
     async def run(self) -> None:
         started = time.monotonic()
@@ -99,6 +105,7 @@ class _Up:
             if self.supervisor.children:
                 say(tell("Stopping …"))
             await self.supervisor.stop()
+            await self.bus.stop()
             if code == 0:
                 say(
                     tell(
@@ -120,13 +127,13 @@ class _Up:
         configuration = self._configuration()
         assert configuration.site is not None  # noqa: S101 - _configuration has checked it
         with _step(tell("message bus (NATS), MQTT broker")) as done:
-            plan = prepare(
-                self.data / "nats", self.secrets, port=options.bus_port, mqtt_port=options.mqtt_port
-            )
-            await self._run(Child("nats", plan.command, self._log("nats"), patience=1.5), plan.ready)
+            try:
+                self.bus.start()
+            except ServerError as error:
+                raise _StepFailed(str(error)) from error
             done(f"127.0.0.1:{options.bus_port}, MQTT 127.0.0.1:{options.mqtt_port}")
         with _step(tell("gateway")) as done:
-            config = self._gateway_config(plan)
+            config = self._gateway_config()
             command = own_command("gateway", "--config", str(config))
             environment = {}
             if password := os.environ.get("GRIDWARDEN_INFLUX_PASSWORD"):
@@ -153,11 +160,14 @@ class _Up:
                           devices=len(configuration.site.devices), scenario=options.scenario))  # fmt: skip
         for edge in configuration.site.edges:
             with _step(tell("edge agent {edge}", edge=edge)) as done:
-                command = own_command(
-                    "edge", str(self.site), "--id", edge, "--data", str(self.data / "edges"),
-                    "--bus", f"nats://127.0.0.1:{options.bus_port}",
-                    "--user", plan.edge_user, "--password-file", str(plan.edge_password_file),
-                )  # fmt: skip
+                command = edge_command(
+                    self.site,
+                    edge,
+                    self.data / "edges",
+                    f"nats://127.0.0.1:{options.bus_port}",
+                    "edge",
+                    self.secrets / "nats-edge",
+                )
                 await self._run(Child(f"edge-{edge}", command, self._log(f"edge-{edge}")))
                 done("")
 
@@ -166,7 +176,7 @@ class _Up:
             with _step(
                 tell("reference community with {devices} devices", devices=self.options.devices)
             ) as done:
-                password = self.secrets / "mqtt.password"
+                password = self.secrets / "nats-mqtt"
                 write_community(
                     self.site,
                     devices=self.options.devices,
@@ -177,7 +187,7 @@ class _Up:
                 )
                 done(str(self.site))
         with _step(tell("site folder")) as done:
-            configuration = load_configuration(self.site)
+            configuration = check_site(self.site)
             if not configuration.sound:
                 for problem in configuration.problems:
                     complain_about(problem)
@@ -193,7 +203,7 @@ class _Up:
             )
         return configuration
 
-    def _gateway_config(self, plan: NatsPlan) -> Path:
+    def _gateway_config(self) -> Path:
         options = self.options
         config: dict[str, Any] = {
             "site": str(self.site),
@@ -201,8 +211,8 @@ class _Up:
             "edges": str(self.data / "edges"),
             "bus": {
                 "url": f"nats://127.0.0.1:{options.bus_port}",
-                "user": plan.core_user,
-                "password_file": str(plan.core_password_file),
+                "user": "core",
+                "password_file": str(self.secrets / "nats-core"),
             },
             "web": {"port": options.port},
         }
@@ -256,6 +266,10 @@ class _Up:
         )
         say(tell("Ctrl-C stops everything; what happens is told here:"))
         say("")
+
+
+def _ports(options: Options) -> list[tuple[str, int]]:
+    return [("--port", options.port), ("--bus-port", options.bus_port), ("--mqtt-port", options.mqtt_port)]
 
 
 class _StepFailed(Exception):

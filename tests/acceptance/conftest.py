@@ -140,7 +140,7 @@ class Installation:
         return found
 
     def mqtt_password(self) -> str:
-        return (self.data / "run" / "secrets" / "mqtt.password").read_text(encoding="utf-8").strip()
+        return (self.data / "run" / "secrets" / "nats-mqtt").read_text(encoding="utf-8").strip()
 
     def publish(self, topic: str, payload: str | bytes) -> None:
         """Publish with somebody else's tool."""

@@ -1,0 +1,36 @@
+"""The numbers for Prometheus, read from the services when somebody scrapes."""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gateway.status import Status
+from language import translator
+
+
+class _StatusCollector(Collector):
+    def __init__(self, status: Status) -> None:
+        self._status = status
+
+    def collect(self) -> Iterable[Metric]:
+        """One family each for throughput and health."""
+        passed = CounterMetricFamily(
+            "gridwarden_readings", "Readings that passed a stage since the start.", labels=["stage", "lane"]
+        )
+        for (stage, lane), count in self._status.rates.totals().items():
+            passed.add_metric([stage, lane.value], count)
+        yield passed
+        up = GaugeMetricFamily("gridwarden_part_up", "1 while a part of the gateway works.", labels=["part"])
+        for component in self._status.components(translator("en")):
+            up.add_metric([component.name], float(component.state == "ok"))
+        yield up
+
+
+def create_metrics(status: Status) -> CollectorRegistry:
+    """A registry of this gateway's own: several may live in one process in tests."""
+    registry = CollectorRegistry()
+    registry.register(_StatusCollector(status))
+    ProcessCollector(registry=registry)
+    return registry

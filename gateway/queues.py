@@ -1,0 +1,45 @@
+"""What waits on the bus, and for whom."""
+
+from dataclasses import dataclass
+
+import nats.errors
+from nats.js.errors import APIError
+
+from gateway.rule_runner import durable_name as rules_durable
+from ingest.bus import Bus
+from ingest.service import NORMALISER
+from ingest.service import durable_name as store_durable
+from readings.lanes import Lane
+from readings.subjects import readings_stream, samples_stream
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Batches of a lane that somebody has yet to do."""
+
+    name: str
+    lane: Lane
+    messages: int
+
+
+class Queues:
+    """Asks the bus how far its readers have come."""
+
+    def __init__(self, bus: Bus, stores: list[str]) -> None:
+        self._bus = bus
+        self._readers = [(samples_stream(lane), NORMALISER, lane, "samples → normaliser") for lane in Lane]
+        for lane in Lane:
+            stream = readings_stream(lane)
+            self._readers += [(stream, store_durable(store), lane, f"readings → {store}") for store in stores]
+            self._readers.append((stream, rules_durable(lane), lane, "readings → rules"))
+
+    async def look(self) -> list[Queue]:
+        """Every queue; empty while the bus does not answer."""
+        found = []
+        try:
+            for stream, durable, lane, name in self._readers:
+                info = await self._bus.jetstream.consumer_info(stream, durable)
+                found.append(Queue(name, lane, (info.num_pending or 0) + (info.num_ack_pending or 0)))
+        except (nats.errors.Error, APIError, TimeoutError):
+            return []
+        return found

@@ -1,0 +1,27 @@
+"""``gridwarden edge``: one edge agent as a process.
+
+Hands over to ``python -m edge``, which is the same program without the command line's libraries: an edge box
+needs no more memory than its work does.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+
+def run(site: Path, edge_id: str, data: Path, bus: str, user: str, password_file: Path | None) -> None:
+    """Become the edge agent."""
+    command = edge_command(site, edge_id, data, bus, user, password_file)
+    os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
+
+
+def edge_command(
+    site: Path, edge_id: str, data: Path, bus: str, user: str, password_file: Path | None
+) -> list[str]:
+    """The command line of the edge agent itself."""
+    command = [sys.executable, "-m", "edge", str(site), "--id", edge_id, "--data", str(data), "--bus", bus]
+    if user:
+        command += ["--user", user]
+    if password_file is not None:
+        command += ["--password-file", str(password_file)]
+    return command
