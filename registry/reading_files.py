@@ -184,14 +184,14 @@ def parse_yaml(text: str, file: Path) -> Document:
     except yaml.YAMLError as error:
         raise InvalidConfiguration([_unreadable(file, " ".join(str(error).split()))]) from error
     except RecursionError as error:
-        raise InvalidConfiguration([_unreadable(file, "nested too deeply")]) from error
+        raise InvalidConfiguration([_unusable(file, Message(N_("the file is nested too deeply")))]) from error
 
 
 def read_text(path: Path, encodings: tuple[str, ...] = ("utf-8-sig",)) -> str:
     """The text of `path` in the first of `encodings` that fits; raises `InvalidConfiguration`."""
     try:
         if path.stat().st_size > _LARGEST:
-            raise InvalidConfiguration([_unreadable(path, "larger than 32 MiB")])
+            raise InvalidConfiguration([_unusable(path, Message(N_("the file is larger than 32 MiB")))])
         raw = path.read_bytes()
     except OSError as error:
         raise InvalidConfiguration([_unreadable(path, error.strerror or str(error))]) from error
@@ -207,7 +207,11 @@ def read_text(path: Path, encodings: tuple[str, ...] = ("utf-8-sig",)) -> str:
 
 
 def _unreadable(file: Path, reason: str) -> Problem:
-    return Problem(file, 1, None, "", "", Message(N_("cannot be read: {reason}"), {"reason": reason}))
+    return _unusable(file, Message(N_("cannot be read: {reason}"), {"reason": reason}))
+
+
+def _unusable(file: Path, message: Message) -> Problem:
+    return Problem(file, 1, None, "", "", message)
 
 
 def _hint(error: yaml.MarkedYAMLError) -> Message | None:
