@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -45,10 +45,9 @@ Player = Callable[[Play, Tell], Awaitable[None]]
 
 
 async def serve(path: Path, play: Player) -> None:
-    """Listen on `path` until cancelled.
+    """Listen on `path` until cancelled; raises OSError when the socket cannot be made.
 
-    Raises ValueError when the path is too long for a socket, OSError when it cannot be made. A socket
-    file that nobody listens on any more is replaced.
+    A socket file that nobody listens on any more is replaced.
     """
     listener = _listen(path)
     made = _inode(path)
@@ -90,13 +89,18 @@ async def _until_hung_up(story: Awaitable[None], reader: asyncio.StreamReader) -
         raise error
 
 
+async def connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to the simulators on `path`; raises `NobodyThere`."""
+    try:
+        with _short(path) as address:
+            return await asyncio.open_unix_connection(address)
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
+        raise NobodyThere(str(path)) from error
+
+
 async def ask(path: Path, request: Play) -> AsyncIterator[Progress]:
     """Have `request` played by the simulators on `path`; raises `NobodyThere`."""
-    _check(path)
-    try:
-        reader, writer = await asyncio.open_unix_connection(str(path))
-    except (FileNotFoundError, ConnectionRefusedError) as error:
-        raise NobodyThere(str(path)) from error
+    reader, writer = await connect(path)
     with contextlib.closing(writer):
         writer.write(_encode(request) + b"\n")
         while line := await reader.readline():
@@ -104,12 +108,12 @@ async def ask(path: Path, request: Play) -> AsyncIterator[Progress]:
 
 
 def _listen(path: Path) -> socket.socket:
-    _check(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     try:
-        listener.bind(str(path))
+        with _short(path) as address:
+            listener.bind(address)
         path.chmod(0o600)
         listener.listen()
     except OSError:
@@ -118,14 +122,22 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """`path` as an address that fits into a socket's: by way of its open folder when it is too long."""
+    if len(os.fsencode(path)) <= LONGEST_PATH:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 def _inode(path: Path) -> int | None:
     """Which file `path` is: another one when somebody replaced it."""
     try:
         return path.stat().st_ino
     except FileNotFoundError:
         return None
-
-
-def _check(path: Path) -> None:
-    if len(os.fsencode(path)) > LONGEST_PATH:
-        raise ValueError(f"{path} is too long for a Unix socket (at most {LONGEST_PATH} bytes)")

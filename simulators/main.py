@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
-from language import N_, Message, translator
+from language import N_, Message, preferred, translator
 from registry.devices import Device
 from registry.loading import load_site
 from registry.problems import InvalidConfiguration
@@ -163,8 +163,8 @@ def _player(simulation: Simulation, options: Options) -> control.Player:
 async def _refuse_a_second(path: Path) -> None:
     """Raises `AlreadyRunning` when somebody listens on `path`."""
     try:
-        _, writer = await asyncio.open_unix_connection(str(path))
-    except (FileNotFoundError, ConnectionRefusedError):
+        _, writer = await control.connect(path)
+    except control.NobodyThere:
         return
     writer.close()
     raise AlreadyRunning(str(path))
@@ -245,6 +245,7 @@ def simulate(
 ) -> int:
     """`run_simulation` as a program: 0 when it went well or was ended by a signal, 2 for what to mend."""
     screen = console or Console(stderr=False, highlight=False)
+    say = translator(preferred([language]))
 
     def tell(progress: Progress) -> None:
         minutes, seconds = divmod(int(progress.at), 60)
@@ -267,7 +268,7 @@ def simulate(
         _complain(screen, map(str, error.problems))
         return 2
     except NotPlayable as error:
-        _complain(screen, [translator(language)(error.message)])
+        _complain(screen, [say(error.message)])
         return 2
     except AlreadyRunning as error:
         _complain(

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from language import Message, translator
+from language import Message, preferred, translator
 from readings import Scalar
 
 Word = Scalar | dict[str, str]
@@ -21,12 +21,11 @@ class Progress(msgspec.Struct, frozen=True):
     """begin, step, end or problem."""
 
     def sentence(self, language: str = "en") -> str:
-        """The sentence in `language` (``zh-CN`` or ``en``)."""
+        """The sentence in `language` (``zh-CN``, ``zh`` or ``en``)."""
+        language = preferred([language])
         short = language.split("-")[0]
         values: dict[str, Any] = {
-            name: translator(language)(word.get(short) or next(iter(word.values()), ""))
-            if isinstance(word, dict)
-            else word
+            name: word.get(short) or next(iter(word.values()), "") if isinstance(word, dict) else word
             for name, word in self.values.items()
         }
         return translator(language)(Message(self.template, values))

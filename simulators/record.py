@@ -11,11 +11,16 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 
 from readings import Scalar
+
+LARGEST: Final = 32 * 1024 * 1024
+"""Bytes after which a record in a folder goes on in a new file."""
+KEPT: Final = 8
+"""Files of a record's folder that are kept, this one included."""
 
 
 class Sent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -36,21 +41,29 @@ class Sent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Record:
-    """A file that grows by one line per value."""
+    """A file that grows by one line per value, or a folder of such files."""
 
     def __init__(self, path: Path) -> None:
-        """Begin a new file at `path` (``….jsonl.gz``), or in the folder `path` under a name of its own."""
-        if path.name.endswith(".gz"):
-            self.path = path
-        else:
-            stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-            self.path = path / f"sent-{stamp}-{time.monotonic_ns() % 1000:03}.jsonl.gz"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: BinaryIO = self.path.open("wb")
-        self._gzip = zlib.compressobj(6, zlib.DEFLATED, 31)
+        """Begin a new file at `path` (``….jsonl.gz``), or files of `LARGEST` bytes in the folder `path`.
+
+        Of a folder's files the newest `KEPT` stay. Raises OSError.
+        """
+        self._folder = None if path.name.endswith(".gz") else path
         self._encode = msgspec.json.Encoder().encode
-        self._flushed = time.monotonic()
         self.written = 0
+        self.path = self._begin(path)
+
+    def _begin(self, path: Path) -> Path:
+        if self._folder is not None:
+            old = sorted(self._folder.glob("sent-*.jsonl.gz"))
+            for file in old[: max(0, len(old) - KEPT + 1)]:
+                file.unlink(missing_ok=True)
+            path = self._folder / f"sent-{time.time_ns():020}.jsonl.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: BinaryIO = path.open("wb")
+        self._gzip = zlib.compressobj(6, zlib.DEFLATED, 31)
+        self._flushed = time.monotonic()
+        return path
 
     def write(self, sent: Sent) -> None:
         """Append one value."""
@@ -58,6 +71,9 @@ class Record:
         self.written += 1
         if time.monotonic() - self._flushed > 1.0:
             self.flush()
+            if self._folder is not None and self._file.tell() > LARGEST:
+                self.close()
+                self.path = self._begin(self._folder)
 
     def flush(self) -> None:
         """Make everything written so far readable."""

@@ -36,6 +36,8 @@ from simulators.wire_values import from_wire, to_wire
 
 _ONLINE: Final = b'{"state":"online"}'
 _OFFLINE: Final = b'{"state":"offline"}'
+INSISTS_EVERY: Final = 20.0
+"""Seconds between two reports of a device that is not in its quiet state."""
 FIRST_REPORTS: Final = 45.0
 """Seconds within which all devices have spoken once after a start, whatever their interval."""
 
@@ -62,6 +64,7 @@ class ZigbeeBridge:
         self.devices: Mapping[str, SimulatedDevice] = {device.id: device for device in devices}
         self._clock = clock
         self._random = random.Random(f"{seed}/{name}")
+        self._insisting: set[str] = set()
         self._publisher = Publisher(
             broker,
             name=name,
@@ -84,6 +87,9 @@ class ZigbeeBridge:
         """Change a device and say what it would say about it. Raises KeyError, `NoSuchPoint`."""
         found = self.devices[device]
         found.apply(change, self._clock.story())
+        if found.held and device not in self._insisting:
+            self._insisting.add(device)
+            self._publisher.at(self._clock.elapsed() + INSISTS_EVERY, lambda: self._insist(found))
         match change:
             case Occur(word):
                 point = found.event_point()
@@ -98,6 +104,14 @@ class ZigbeeBridge:
         """The periodic report, and the appointment for the next: 0.6 to 0.9 of the type's interval."""
         pause = device.type.interval * self._random.uniform(0.6, 0.9)
         self._publisher.at(self._clock.elapsed() + pause, lambda: self._report(device))
+        return self._say(device)
+
+    def _insist(self, device: SimulatedDevice) -> Iterator[Outgoing]:
+        """Say it again, as a detector in alarm does, for as long as it is held out of its quiet life."""
+        if not device.held:
+            self._insisting.discard(device.id)
+            return iter(())
+        self._publisher.at(self._clock.elapsed() + INSISTS_EVERY, lambda: self._insist(device))
         return self._say(device)
 
     def _say(

@@ -10,7 +10,7 @@ import aiomqtt
 import pytest
 
 from simulators.clock import Clock
-from simulators.device import Break, Fault, Glide, Hold, Occur, Report, SimulatedDevice
+from simulators.device import Break, Fault, Glide, Hold, Occur, Release, Report, SimulatedDevice
 from simulators.frigate import FrigateRecorder
 from simulators.publisher import Broker
 from simulators.record import Record, read_record
@@ -127,6 +127,16 @@ async def test_a_change_is_said_at_once_in_the_devices_own_words(bridge, mosquit
         bridge.apply("yard-door", Occur("forced_open"))
         said = await heard.until(lambda m: str(m.topic) == "zigbee2mqtt/yard-door" and "action" in body(m))
         assert body(said)["action"] == "lock_forced"
+
+
+async def test_a_device_in_alarm_says_so_again_until_it_is_released(bridge, mosquitto_broker):
+    bridge._clock.speed = 60
+    async with listening(mosquitto_broker, "zigbee2mqtt/corridor-smoke") as heard, running(bridge):
+        bridge.apply("corridor-smoke", Hold({"smoke": True}))
+        for _ in range(3):
+            await heard.until(lambda m: body(m)["smoke"] is True)
+        bridge.apply("corridor-smoke", Release())
+        await heard.until(lambda m: body(m)["smoke"] is False)
 
 
 async def test_a_gliding_value_starts_where_it_is(bridge):

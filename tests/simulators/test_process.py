@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -78,15 +77,8 @@ class Running:
 
 
 @pytest.fixture
-def short_folder() -> Iterator[Path]:
-    """pytest's own folders are too long for a Unix socket."""
-    with tempfile.TemporaryDirectory(prefix="gw-") as folder:
-        yield Path(folder)
-
-
-@pytest.fixture
-def running(site_folder, short_folder, mosquitto_broker) -> Iterator[Running]:
-    started = Running(site_folder, short_folder, mosquitto_broker.url, "quiet-day")
+def running(site_folder, tmp_path, mosquitto_broker) -> Iterator[Running]:
+    started = Running(site_folder, tmp_path, mosquitto_broker.url, "quiet-day")
     yield started
     if started.process.poll() is None:
         started.end()
@@ -149,14 +141,12 @@ async def test_a_second_set_of_simulators_is_refused(running):
         await run_simulation(running.site, "quiet-day", options=running.options(stay=True))
 
 
-async def test_after_a_kill_the_next_simulators_take_over(
-    running, site_folder, short_folder, mosquitto_broker
-):
+async def test_after_a_kill_the_next_simulators_take_over(running, site_folder, tmp_path, mosquitto_broker):
     await running.until(running.control.exists, "the control socket appears")
     running.process.kill()
     running.process.wait()
     running.output.close()
-    again = Running(site_folder, short_folder, mosquitto_broker.url, "quiet-day")
+    again = Running(site_folder, tmp_path, mosquitto_broker.url, "quiet-day")
     try:
         line = again.serial_dir / "rs485-1"
         await again.until(lambda: line.exists() and _answers(again.control), "the next simulators listen")
@@ -170,12 +160,12 @@ def _answers(path: Path) -> bool:
 
 
 async def test_without_running_simulators_a_scenario_brings_the_wires_it_needs(
-    site_folder, short_folder, mosquitto_broker
+    site_folder, tmp_path, mosquitto_broker
 ):
     options = Options(
-        serial_dir=short_folder / "sim",
+        serial_dir=tmp_path / "sim",
         broker=mosquitto_broker.url,
-        control=short_folder / "sim.sock",
+        control=tmp_path / "sim.sock",
         speed=60,
     )
     told: list[Progress] = []
@@ -183,14 +173,14 @@ async def test_without_running_simulators_a_scenario_brings_the_wires_it_needs(
         await run_simulation(site_folder, "kitchen-fire", options=options, tell=told.append)
         await heard(client, b'"smoke":true')
     assert told[0].values["wires"] == 3
-    assert not (short_folder / "sim" / "rs485-1").is_symlink()
+    assert not (tmp_path / "sim" / "rs485-1").is_symlink()
 
 
 @pytest.mark.parametrize("name", ["kitchen-fire", "kitchen-fyre"])
-def test_what_cannot_be_played_ends_with_a_sentence_and_a_code(site_folder, short_folder, name):
+def test_what_cannot_be_played_ends_with_a_sentence_and_a_code(site_folder, tmp_path, name):
     (site_folder / "devices.yaml").write_text("[]\n")
     screen = io.StringIO()
-    options = Options(serial_dir=short_folder)
+    options = Options(serial_dir=tmp_path)
     assert simulate(site_folder, name, options, console=Console(file=screen, width=200)) == 2
     said = screen.getvalue()
     assert "kitchen" in said

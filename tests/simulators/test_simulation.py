@@ -6,8 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -120,10 +118,8 @@ def test_the_storys_clock_runs_as_fast_as_it_is_told():
 
 
 @pytest.fixture
-def socket_path() -> Iterator[Path]:
-    """A short path: pytest's own folders are too long for a Unix socket."""
-    with tempfile.TemporaryDirectory(prefix="gw-") as folder:
-        yield Path(folder) / "sim.sock"
+def socket_path(tmp_path: Path) -> Path:
+    return tmp_path / "sim.sock"
 
 
 @contextlib.asynccontextmanager
@@ -188,9 +184,14 @@ async def test_what_is_no_request_is_answered_with_the_reason(socket_path):
         writer.close()
 
 
-async def test_a_socket_path_that_is_too_long_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="too long"):
-        await control.serve(tmp_path / ("x" * 120), lambda *_: asyncio.sleep(0))
+async def test_a_path_longer_than_a_sockets_address_serves_too(tmp_path):
+    path = tmp_path / ("deep" * 20) / ("folder" * 20) / "sim.sock"
+
+    async def player(request, tell) -> None:
+        await tell(Progress(0.0, "end", kind="end"))
+
+    async with serving(path, player):
+        assert [p.kind async for p in control.ask(path, control.Play("x"))] == ["end"]
 
 
 # record ------------------------------------------------------------------------------------------
@@ -218,3 +219,14 @@ def test_a_record_in_a_folder_has_a_name_of_its_own(tmp_path):
         record.write(Sent(1, "d", "p", chance.random(), True))
         record.close()
     assert len(list(tmp_path.glob("sent-*.jsonl.gz"))) == 2
+
+
+def test_a_records_folder_does_not_grow_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr("simulators.record.LARGEST", 100)
+    monkeypatch.setattr("simulators.record.KEPT", 3)
+    for start in range(5):
+        record = Record(tmp_path)
+        record.write(Sent(start, "d", "p", start, start))
+        record.close()
+    values = [sent.value for file in sorted(tmp_path.iterdir()) for sent in read_record(file)]
+    assert values == [2, 3, 4]
