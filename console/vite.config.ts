@@ -2,7 +2,7 @@ import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { svelteTesting } from "@testing-library/svelte/vite";
 import { defineConfig } from "vitest/config";
 
-import { mockGateway } from "./dev/mock";
+import { mockGateway } from "./dev/mock.ts";
 
 /** Where `npm run dev` finds a running gateway. */
 const gateway = process.env["GATEWAY"] ?? "http://127.0.0.1:8080";

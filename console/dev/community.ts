@@ -1,5 +1,5 @@
 /** A community for development: grids in the numbers of the reference site, devices, people. Deterministic. */
-import type { Device, Grid, GridKind, Person, Site, Text } from "../src/api/types";
+import type { Device, Grid, GridKind, Person, Site, Text } from "../src/api/types.ts";
 
 /** mulberry32: the same community at every start. */
 export function dice(seed: number): () => number {

@@ -1,6 +1,6 @@
 /** What happens in the community of development: alarms and cases in every state the screens must show. */
-import type { Alarm, AlarmDetail, Case, CaseDetail, Device, Evidence, Site, Tile } from "../src/api/types";
-import { gridPath, grids, people } from "./community";
+import type { Alarm, AlarmDetail, Case, CaseDetail, Device, Evidence, Site, Tile } from "../src/api/types.ts";
+import { gridPath, grids, people } from "./community.ts";
 
 const iso = (at: number) => new Date(at).toISOString();
 const MINUTE = 60_000;

@@ -1,7 +1,7 @@
 /** Readings and the platform's own figures for development. */
-import type { Books, Device, DeviceDetail, Quarantined, Series, System, Value } from "../src/api/types";
-import { dice, gridPath, grids, people } from "./community";
-import type { World } from "./happenings";
+import type { Books, Device, DeviceDetail, Quarantined, Series, System, Value } from "../src/api/types.ts";
+import { dice, gridPath, grids, people } from "./community.ts";
+import type { World } from "./happenings.ts";
 
 const iso = (at: number) => new Date(at).toISOString();
 type Point = DeviceDetail["points"][number];

@@ -3,10 +3,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { Connect, Plugin } from "vite";
 
-import type { Alarm, Overview } from "../src/api/types";
-import { makeDevices, makeSite } from "./community";
-import { alarmDetail, caseDetail, happenings, tilesOf } from "./happenings";
-import { deviceDetail, series, system } from "./measured";
+import type { Alarm, Overview } from "../src/api/types.ts";
+import { makeDevices, makeSite } from "./community.ts";
+import { alarmDetail, caseDetail, happenings, tilesOf } from "./happenings.ts";
+import { deviceDetail, series, system } from "./measured.ts";
 
 const now = Date.now();
 const devices = makeDevices(now);

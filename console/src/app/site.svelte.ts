@@ -1,6 +1,7 @@
 /** The community, loaded once: grids, people, categories, rules, and names by language. */
 import { api, asked } from "../api/client";
 import type { Grid, Person, Site, Text } from "../api/types";
+import { childrenOf } from "./grids";
 import { Load } from "./load.svelte";
 import { prefs } from "./prefs.svelte";
 
@@ -20,15 +21,7 @@ class SiteStore {
   readonly people: ReadonlyMap<string, Person> = $derived(
     new Map(this.load.data?.people.map((person) => [person.id, person])),
   );
-  readonly children: ReadonlyMap<string, readonly Grid[]> = $derived.by(() => {
-    const found = new Map<string, Grid[]>();
-    for (const grid of this.load.data?.grids ?? []) {
-      const siblings = found.get(grid.parent ?? "");
-      if (siblings) siblings.push(grid);
-      else found.set(grid.parent ?? "", [grid]);
-    }
-    return found;
-  });
+  readonly children: ReadonlyMap<string, readonly Grid[]> = $derived(childrenOf(this.load.data?.grids ?? []));
 
   get actor(): Person | undefined {
     return this.people.get(prefs.actor);

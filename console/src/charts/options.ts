@@ -53,7 +53,7 @@ export function chartOptions(lines: Lines, look: Look): uPlot.Options {
     scales: {
       x: { time: true, range: [look.start, look.end] },
       y: lines.steps
-        ? { range: [-0.08, 1.15] }
+        ? { range: [-0.1, 2] }
         : { range: (_, low, high) => uPlot.rangeNum(low, high, { min: { pad: 0.1 }, max: { pad: 0.1 } }) },
     },
     axes: [
@@ -87,25 +87,50 @@ function timeLabels(at: readonly number[], look: Look): string[] {
 /** A dashed line with its word at each mark: where the alarm was raised, cleared, answered. */
 function drawMarks(chart: uPlot, look: Look): void {
   const { ctx, bbox } = chart;
+  const dot = devicePixelRatio;
+  const size = parseFloat(look.font) * dot;
   ctx.save();
-  ctx.font = look.font.replace(/[\d.]+px/, (size) => `${parseFloat(size) * devicePixelRatio}px`);
-  for (const mark of look.marks) {
-    if (mark.at < look.start || mark.at > look.end) continue;
-    const x = Math.round(chart.valToPos(mark.at, "x", true)) + 0.5;
+  ctx.font = look.font.replace(/[\d.]+px/, `${size}px`);
+  ctx.lineWidth = dot;
+  ctx.textBaseline = "top";
+  const shown = look.marks.filter((mark) => mark.at >= look.start && mark.at <= look.end);
+  const rows = inRows(
+    shown.map((mark) => {
+      const x = Math.round(chart.valToPos(mark.at, "x", true)) + 0.5;
+      const width = ctx.measureText(mark.label).width + 8 * dot;
+      return { x, left: x + width > bbox.left + bbox.width ? x - width : x, width };
+    }),
+  );
+  shown.forEach((mark, index) => {
+    const { x, left, row } = rows[index] ?? { x: 0, left: 0, row: 0 };
     const tone = look.colour(mark.tone === "plain" ? "ink-3" : `${mark.tone}-ink`);
     ctx.strokeStyle = tone;
     ctx.fillStyle = tone;
-    ctx.lineWidth = devicePixelRatio;
-    ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.setLineDash([4 * dot, 3 * dot]);
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    const width = ctx.measureText(mark.label).width;
-    const left = x + 4 * devicePixelRatio + width > bbox.left + bbox.width;
-    ctx.textAlign = left ? "right" : "left";
-    ctx.textBaseline = "top";
-    ctx.fillText(mark.label, x + (left ? -4 : 4) * devicePixelRatio, bbox.top + 2 * devicePixelRatio);
-  }
+    ctx.fillText(mark.label, left + 4 * dot, bbox.top + row * size * 1.25);
+  });
   ctx.restore();
+}
+
+interface Label {
+  x: number;
+  left: number;
+  width: number;
+}
+
+/** Each label in the first row where it covers no other. */
+export function inRows<T extends Label>(labels: readonly T[]): (T & { row: number })[] {
+  const taken: Label[][] = [];
+  return labels.map((label) => {
+    const clear = (row: Label[]) =>
+      row.every((one) => label.left >= one.left + one.width || one.left >= label.left + label.width);
+    let row = taken.findIndex(clear);
+    if (row < 0) row = taken.push([]) - 1;
+    taken[row]?.push(label);
+    return { ...label, row };
+  });
 }
