@@ -10,6 +10,16 @@ from pydantic import Field, field_validator, model_validator
 from registry.model import Model
 
 
+def is_loopback(host: str) -> bool:
+    """Whether `host` never leaves this machine."""
+    if host in ("localhost", ""):
+        return host == "localhost"
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class BusConfig(Model):
     """Where NATS JetStream is."""
 
@@ -80,16 +90,6 @@ class GatewayConfig(Model):
             if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
                 raise ValueError(f"{influx.url} would carry the password in clear text: use https://")
         return influx
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` never leaves this machine."""
-    if host in ("localhost", ""):
-        return host == "localhost"
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def read_secret(path: Path | None, environment: str = "") -> str:

@@ -133,6 +133,7 @@ class _Gateway:
                         for writer in writers
                     ),
                 ]
+                services.append(tasks.create_task(status.run(), name="status"))
                 web = tasks.create_task(server.serve(), name="web")
                 web.add_done_callback(lambda _: stop.set())
                 await stop.wait()

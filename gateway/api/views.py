@@ -131,7 +131,7 @@ class Views:
                     id=rule.id,
                     version=rule.version,
                     label=self.showing.rule_label(rule.id),
-                    severity=rule.worst,
+                    severity=rule.steps[0].severity if rule.steps else rule.severity,
                     sentence=say(explain(rule, language)),
                 )
                 for rule in self.showing.rules.values()

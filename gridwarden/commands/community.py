@@ -19,7 +19,7 @@ def run(folder: Path, *, devices: int, seed: int) -> int:
             folder=folder,
             grids=summary.grids,
             places=summary.places,
-            devices=summary.devices,
+            devices=sum(summary.devices.values()),
         )
     )
     return 0

@@ -1,0 +1,187 @@
+"""``gridwarden doctor``: looks at the machine and the installation, and says how to mend what is wrong."""
+
+import os
+import shutil
+import socket
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import httpx
+import yaml
+
+from gateway.config import read_secret
+from gridwarden.console_text import say, tell
+from gridwarden.site_check import check_site
+from ingest.nats_server import ServerError, find_server, server_version
+
+GIGABYTE: Final = 1 << 30
+DISK_LOW: Final = 2 * GIGABYTE
+CLOCK_OFF_SECONDS: Final = 2.0
+
+Verdict = Literal["good", "warning", "bad"]
+_MARKS: Final[dict[Verdict, str]] = {"good": "✓", "warning": "!", "bad": "✗"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `remedy` says what to do about it."""
+
+    verdict: Verdict
+    what: str
+    remedy: str = ""
+
+
+def run(data: Path, influx: str, influx_user: str, influx_password_file: Path | None) -> int:
+    """Look at everything; the exit code is 1 when something is bad."""
+    looks: list[Callable[[], Iterator[Finding]]] = [
+        _machine,
+        lambda: _data_folder(data),
+        lambda: _site(data / "site"),
+        lambda: _gateway(data),
+    ]
+    if influx:
+        looks.append(lambda: _influx(influx, influx_user, influx_password_file))
+    worst = 0
+    for look in looks:
+        for finding in look():
+            say(f"{_MARKS[finding.verdict]} {finding.what}")
+            if finding.remedy:
+                say(f"    → {finding.remedy}")
+            worst = max(worst, int(finding.verdict == "bad"))
+    return worst
+
+
+def _machine() -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("good", tell("Python {version}", version=version))
+    try:
+        server = find_server()
+        number = ".".join(map(str, server_version(server)))
+        yield Finding("good", tell("NATS server {version} ({path})", version=number, path=server))
+    except ServerError as error:
+        yield Finding("bad", str(error))
+
+
+def _data_folder(data: Path) -> Iterator[Finding]:
+    if not data.exists():
+        yield Finding(
+            "warning",
+            tell("{folder} does not exist yet", folder=data),
+            tell("Start with: gridwarden up"),
+        )
+        return
+    if not os.access(data, os.W_OK):
+        yield Finding(
+            "bad", tell("{folder} cannot be written", folder=data), tell("Check its owner and mount.")
+        )
+    free = shutil.disk_usage(data).free
+    what = tell("{free} GB free for {folder}", free=f"{free / GIGABYTE:.1f}", folder=data)
+    if free < DISK_LOW:
+        yield Finding("bad", what, tell("Make room: telemetry will be thinned when the disk fills."))
+    else:
+        yield Finding("good", what)
+    for secret in (data / "run" / "secrets").glob("*"):
+        if stat.S_IMODE(secret.stat().st_mode) & 0o077:
+            yield Finding("bad", tell("{file} can be read by others", file=secret), f"chmod 600 {secret}")
+
+
+def _site(folder: Path) -> Iterator[Finding]:
+    if not folder.exists():
+        return
+    configuration = check_site(folder)
+    errors = sum(problem.severity == "error" for problem in configuration.problems)
+    if errors:
+        yield Finding(
+            "bad",
+            tell("the site folder has {errors} errors", errors=errors),
+            tell("See them: gridwarden check {folder}", folder=folder),
+        )
+    elif configuration.site is not None:
+        yield Finding(
+            "good",
+            tell("the site folder is sound ({devices} devices)", devices=len(configuration.site.devices)),
+        )
+
+
+def _gateway(data: Path) -> Iterator[Finding]:
+    config = data / "run" / "gateway.yaml"
+    if not config.exists():
+        return
+    web = yaml.safe_load(config.read_text(encoding="utf-8")).get("web", {})
+    host, port = web.get("host", "127.0.0.1"), web.get("port", 8420)
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        if probe.connect_ex((host, port)):
+            yield Finding(
+                "warning",
+                tell("the gateway does not run"),
+                tell("Start it: gridwarden up --data {data}", data=data),
+            )
+            return
+    address = f"http://{host}:{port}/api/v1"
+    try:
+        health = httpx.get(f"{address}/health", timeout=10, trust_env=False).json()
+        totals = httpx.get(f"{address}/overview", timeout=10, trust_env=False).json()["totals"]
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        yield Finding("bad", tell("the gateway does not answer: {reason}", reason=error))
+        return
+    for component in health["components"]:
+        verdict: Verdict = {"ok": "good", "degraded": "warning"}.get(component["state"], "bad")  # type: ignore[assignment]
+        detail = f": {component['detail']}" if component["detail"] else ""
+        yield Finding(verdict, f"{component['name']}{detail}")
+    if totals["edges_down"]:
+        yield Finding(
+            "bad",
+            tell("{down} of {edges} edges are not heard", down=totals["edges_down"], edges=totals["edges"]),
+            tell("Look at the edge's log and its link."),
+        )
+    else:
+        yield Finding("good", tell("all {edges} edges are heard", edges=totals["edges"]))
+    silent = Finding("good", tell("no device is silent"))
+    if totals["silent"]:
+        silent = Finding(
+            "warning",
+            tell(
+                "{silent} of {devices} devices are silent", silent=totals["silent"], devices=totals["devices"]
+            ),
+        )
+    yield silent
+
+
+def _influx(url: str, user: str, password_file: Path | None) -> Iterator[Finding]:
+    password = read_secret(password_file, os.environ.get("GRIDWARDEN_INFLUX_PASSWORD", ""))
+    auth = (user, password) if user else None
+    try:
+        before = time.time()
+        ping = httpx.get(f"{url}/ping", timeout=10)
+        took = time.time() - before
+    except httpx.HTTPError as error:
+        yield Finding("bad", tell("InfluxDB at {url} does not answer: {reason}", url=url, reason=error))
+        return
+    version = ping.headers.get("X-Influxdb-Version", "?")
+    yield Finding(
+        "good", tell("InfluxDB {version} answers in {ms} ms", version=version, ms=f"{took * 1000:.0f}")
+    )
+    if date := ping.headers.get("Date"):
+        offset = parsedate_to_datetime(date).timestamp() - before
+        if abs(offset) > CLOCK_OFF_SECONDS:
+            yield Finding(
+                "warning",
+                tell("its clock differs from ours by {seconds} s", seconds=f"{offset:+.0f}"),
+                tell("Run an NTP client on both machines."),
+            )
+    answer = httpx.get(f"{url}/query", params={"q": "SHOW DATABASES"}, auth=auth, timeout=10)
+    if answer.status_code in (401, 403):
+        yield Finding(
+            "bad", tell("InfluxDB refuses this user"), tell("Check --influx-user and the password.")
+        )
+    elif answer.is_success:
+        yield Finding("good", tell("the user may query"))
+    else:
+        yield Finding("bad", tell("InfluxDB answers a query with {status}", status=answer.status_code))
