@@ -53,7 +53,7 @@ class Engine:
         inhibitions = Inhibitions(program)
         confirmation = Confirmation(program, self._house.watches)
         self._machine = Machine(self._timers, self._speech, confirmation, inhibitions)
-        self._judgement = Judgement(self._timers, self._speech, self._machine)
+        self._judgement = Judgement(self._state.instances, self._timers, self._speech, self._machine)
         self._silence = Silence(self._timers, self._speech, self._machine, self._judgement)
         self._reconciliation: Reconciliation | None = Reconciliation(
             self._house, self._timers, self._machine, self._judgement, self._silence, inhibitions

@@ -26,7 +26,10 @@ from rules.watch import Turn, Watch
 class Judgement:
     """Judges alarms by readings and by deadlines. One per engine."""
 
-    def __init__(self, timers: Timers, speech: Speech, machine: Machine) -> None:
+    def __init__(
+        self, instances: dict[str, Instance], timers: Timers, speech: Speech, machine: Machine
+    ) -> None:
+        self._instances = instances
         self._timers = timers
         self._speech = speech
         self._machine = machine
@@ -35,7 +38,7 @@ class Judgement:
         """The alarm's record; a new one when it has none yet."""
         found = watch.instance
         if found is None:
-            found = watch.instance = Instance(
+            found = self._instances[watch.alarm] = watch.instance = Instance(
                 device=watch.device.plan.device.id,
                 stamp=watch.stamp,
                 steps=[StepState() for _ in watch.steps],
