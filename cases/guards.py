@@ -75,11 +75,9 @@ def _grid_officer(case: Case, action: Action, now: int) -> Message | None:
 def _theirs(case: Case, action: Action, now: int) -> Message | None:
     actor = action.actor
     letters = actor.letters
-    if letters & {Letter.CENTRE, Letter.SENSOR}:
+    if letters & {Letter.CENTRE, Letter.SENSOR} or actor.id in (case.holder, case.officer, case.verifier):
         return None
-    if Letter.GRID in letters and (
-        actor.id in (case.officer, case.holder, *case.officers) or set(actor.grids) & {*case.grids}
-    ):
+    if Letter.GRID in letters and (actor.id in case.officers or set(actor.grids) & {*case.grids}):
         return None
     if Letter.DEPARTMENT in letters and actor.unit and actor.unit in _teams(case):
         return None

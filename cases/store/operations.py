@@ -66,7 +66,7 @@ class OperationsStore:
             Path(str(self.url.database)).parent.mkdir(parents=True, exist_ok=True)
         config = self._alembic()
         scripts = ScriptDirectory.from_config(config)
-        with self._translated(), self._writing, self._writer.begin() as connection:
+        with self._translated(), self._turn(), self._writer.begin() as connection:
             present = MigrationContext.configure(connection).get_current_revision()
             self._refuse_newer(present, scripts)
             config.attributes["connection"] = connection
@@ -87,7 +87,7 @@ class OperationsStore:
 
         Raises `StoreUnavailable` when the database cannot take it; nothing is kept then.
         """
-        with self._translated(), self._writing, self._writer.begin() as connection:
+        with self._translated(), self._turn(), self._writer.begin() as connection:
             yield Transaction(connection)
 
     @contextmanager
@@ -102,6 +102,16 @@ class OperationsStore:
         self._writer.dispose()
 
     # ------------------------------------------------------------------------------------ inside
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One writer at a time: waiting here is fair and quick, waiting in SQLite is neither."""
+        if not self._writing.acquire(timeout=BUSY_TIMEOUT):
+            raise StoreUnavailable("another writer of this program has not finished")
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def _alembic(self) -> alembic.config.Config:
         config = alembic.config.Config()

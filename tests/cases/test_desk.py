@@ -328,9 +328,14 @@ def test_numbers_begin_anew_each_local_day(story):
 
 def test_the_report_of_a_transaction_that_failed_can_be_made_again(story):
     findings = [story.finding("s1"), story.finding("s2")]
-    with pytest.raises(RuntimeError, match="power"), story.store.transaction() as tx:
-        story.desk.report(findings, tx, story.now)
-        raise RuntimeError("power")
+
+    def fail() -> None:
+        with story.store.transaction() as tx:
+            story.desk.report(findings, tx, story.now)
+            raise RuntimeError("power")
+
+    with pytest.raises(RuntimeError, match="power"):
+        fail()
     with story.store.reading() as books:
         assert (books.alarms().total, books.cases().total) == (0, 0)
     assert story.report(*findings).opened == ("BH-20261123-0001",)

@@ -20,8 +20,7 @@ def _told(progress: Callable[[Message], None]) -> Callable[..., None]:
             if step.is_upgrade
             else N_("Database taken back from {revision}.")
         )
-        moved = step.up_revision_id if step.is_upgrade else step.down_revision_ids[0]
-        progress(Message(template, {"revision": moved}))
+        progress(Message(template, {"revision": step.up_revision_id}))
 
     return on_version_apply
 
