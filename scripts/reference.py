@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from edge.drivers import DRIVERS
+from edge.drivers import DRIVERS, driver_class
 from registry.categories import Category, EvidenceWanted, Milestone
 from registry.device_types import DeviceType, ModbusProfile, Point, Register
 from registry.devices import Connection, Device, EdgeWiring
@@ -22,6 +22,8 @@ from rules.model import CaseTemplate, Confirm, Flap, Group, Inhibit, Level, Matc
 
 PAGE = Path("docs/site-folder.md")
 MARK = "<!-- from here on written by scripts/reference.py -->"
+
+SECOND = 1_000_000_000
 
 SECTIONS: list[tuple[str, list[type[BaseModel]]]] = [
     ("site.yaml", [Head, Calendar, Category, Milestone, EvidenceWanted, Unit]),
@@ -64,6 +66,8 @@ def default_of(field: FieldInfo) -> str:
     value = field.default
     if value is PydanticUndefined or value in (None, "", (), {}, []) or isinstance(value, BaseModel):
         return ""
+    if isinstance(value, int) and value >= SECOND and value % SECOND == 0:  # durations are kept in ns
+        return f"`{value // SECOND}s`"
     return f"`{getattr(value, 'value', value)}`"
 
 
@@ -87,8 +91,8 @@ def reference() -> str:
         for model in models:
             lines += table(model)
     lines += ["## Drivers", "", "What goes into `settings` of a connection.", ""]
-    for name, driver in DRIVERS.items():
-        settings = driver.settings
+    for name in DRIVERS:
+        settings = driver_class(name).settings
         lines += [f"### `{name}`", "", *table(settings)[2:]]
     return "\n".join(lines).rstrip() + "\n"
 
