@@ -1,7 +1,10 @@
 """The project's shape: what import-linter cannot see."""
 
 import ast
+import re
 import statistics
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
@@ -10,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = (
-    "readings", "registry", "rules", "cases", "ingest", "edge", "gateway", "simulators", "language", "gridwarden",
-    "bench",
+    "readings", "registry", "rules", "cases", "ingest", "edge", "gateway", "simulators", "language",
+    "gridwarden", "bench",
 )  # fmt: skip
 PURE = ("readings", "language", "rules", "registry", "cases/lifecycle.py", "cases/sla.py", "cases/desk.py")
 CLOCKS = {
@@ -40,7 +43,9 @@ def test_no_dependency_installs_a_package_with_one_of_our_names() -> None:
         if distribution.name == "gridwarden":
             continue
         for file in distribution.files or ():
-            assert not (file.parts[0] in ROOMS and file.suffix == ".py"), f"{distribution.name} installs {file}"
+            assert not (file.parts[0] in ROOMS and file.suffix == ".py"), (
+                f"{distribution.name} installs {file}"
+            )
 
 
 def test_a_typical_module_fits_a_few_screens() -> None:
@@ -55,3 +60,39 @@ def test_every_room_says_what_it_is_for() -> None:
         doc = ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text(encoding="utf-8")))
         assert doc, f"{room} has no docstring"
         assert len(doc) > 40, f"{room}: {doc}"
+
+
+def test_the_tour_leads_only_to_files_that_exist() -> None:
+    tour = ROOT / "docs" / "tour.md"
+    links = re.findall(r"\]\(([^)#]+)\)", tour.read_text(encoding="utf-8"))
+    assert len(links) > 20
+    for link in links:
+        assert (tour.parent / link).exists(), link
+
+
+def test_the_reference_of_the_site_folder_is_what_the_models_say() -> None:
+    done = subprocess.run(
+        [sys.executable, "scripts/reference.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_sentence_has_its_chinese() -> None:
+    done = subprocess.run(
+        ["scripts/translations", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_nothing_committed_names_a_package_index() -> None:
+    files = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    for name in files:
+        if name.endswith((".lock", "package-lock.json", ".toml", ".npmrc", ".sh")):
+            text = (ROOT / name).read_text(encoding="utf-8")
+            assert not re.search(r"registry\.npmjs|pypi\.org|files\.pythonhosted|\"resolved\"", text), name
