@@ -131,7 +131,9 @@ async def _be_the_wires(site: Site, story: Scenario, folder: Path, options: Opti
             async def pass_on(progress: Progress) -> None:
                 tell(progress)
 
-            await simulation.play(story, load, clock=Clock(options.speed), tell=pass_on, seed=options.seed)
+            await simulation.play(
+                story, load, clock=Clock(options.speed), tell=pass_on, seed=options.seed, give_back=False
+            )
             if not options.stay:
                 living.cancel()
                 if serving is not None:

@@ -54,8 +54,12 @@ class Simulation:
         clock: Clock,
         tell: Tell,
         seed: int = 0,
+        give_back: bool = True,
     ) -> None:
-        """Let `scenario` happen at the pace of `clock`; whoever it touched is released at the end.
+        """Let `scenario` happen at the pace of `clock`.
+
+        When it is broken off, whoever it touched goes back to the quiet life, unless `give_back` is
+        False: for an end of everything, where nobody has anything to say any more.
 
         Raises `NotPlayable` when devices are missing, and what `tell` raises.
         """
@@ -72,7 +76,7 @@ class Simulation:
                 if action.progress is not None:
                     await tell(action.progress)
         finally:
-            for device in touched:
+            for device in touched if give_back else ():
                 self._wire_of[device].apply(device, Release())
 
     def _apply(self, action: Action, clock: Clock, touched: set[str]) -> Iterator[Progress]:
