@@ -56,6 +56,7 @@ class Books:
         for statement in TABLES.split(";\n"):
             connection.execute(statement)
         self._done: dict[tuple[str, str], Sequences] = {}
+        self._changed: dict[tuple[str, str], Sequences] = {}
         self._accounts: dict[tuple[str, str, str, str, str], int] = {}
         self.reload()
 
@@ -64,6 +65,7 @@ class Books:
         ranges: dict[tuple[str, str], list[tuple[int, int]]] = {}
         for edge, lane, first, last in self._connection.execute("SELECT edge, lane, first, last FROM done"):
             ranges.setdefault((edge, lane), []).append((first, last))
+        self._changed = {}
         self._done = {key: Sequences(found) for key, found in ranges.items()}
         self._accounts = {
             (edge, lane, source, device, outcome): number
@@ -74,10 +76,15 @@ class Books:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, in the file and in memory; raises `StoreUnavailable`."""
+        """All or nothing, in the file and in memory; raises `StoreUnavailable`.
+
+        Other threads may ask `is_done` meanwhile: they see the state before or after, nothing between.
+        """
         try:
             with transaction(self._connection):
                 yield
+            self._done.update(self._changed)
+            self._changed = {}
         except BaseException as error:
             try:
                 self.reload()
@@ -93,19 +100,19 @@ class Books:
     def record(self, batches: Iterable[tuple[BatchId, Sequence[Count]]], now: int) -> None:
         """Note batches as done with their numbers, and fold old ones into the books."""
         recent: list[str | int] = []
-        touched: set[tuple[str, str]] = set()
         for batch, counts in batches:
             key = (batch.edge, str(batch.lane))
-            done = self._done.setdefault(key, Sequences())
+            done = self._changed.get(key)
+            if done is None:
+                done = self._changed[key] = self._done.get(key, Sequences()).copy()
             if not done.add(batch.seq):
                 raise ValueError(f"batch {batch} is in the books already")
-            touched.add(key)
             flat = [[self._account(*key, count), count.n] for count in counts]
             recent += (*key, batch.seq, now, json.dumps(flat, separators=(",", ":")))
         bulk.insert(self._connection, "INSERT INTO recent (edge, lane, seq, at, counts)", 5, recent)
-        for edge, lane in touched:
+        for (edge, lane), done in self._changed.items():
             self._connection.execute("DELETE FROM done WHERE edge = ? AND lane = ?", (edge, lane))
-            ranges = [x for first, last in self._done[edge, lane] for x in (edge, lane, first, last)]
+            ranges = [x for first, last in done for x in (edge, lane, first, last)]
             bulk.insert(self._connection, "INSERT INTO done", 4, ranges)
         self._fold(now - KEEP_RECENT)
 

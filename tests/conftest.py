@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 
@@ -116,5 +118,30 @@ def mosquitto_broker(tmp_path: Path) -> Iterator[ServerProcess]:
     )
     server = ServerProcess([MOSQUITTO, "-c", str(config)], port, folder, f"mqtt://127.0.0.1:{port}")
     server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def influx_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """InfluxDB 1.x with authentication on: user ``admin``, password ``secret``; `.url` is its address."""
+    influxd = shutil.which("influxd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if influxd is None:
+        pytest.skip("no influxd here (Debian package: influxdb)")
+    folder = tmp_path / "influx"
+    folder.mkdir()
+    port = free_port()
+    config = folder / "influxdb.conf"
+    config.write_text(
+        f'reporting-disabled = true\nbind-address = "127.0.0.1:{free_port()}"\n'
+        f'[meta]\n  dir = "{folder}/meta"\n[data]\n  dir = "{folder}/data"\n  wal-dir = "{folder}/wal"\n'
+        "  query-log-enabled = false\n[monitor]\n  store-enabled = false\n"
+        f'[http]\n  bind-address = "127.0.0.1:{port}"\n  auth-enabled = true\n  log-enabled = false\n'
+    )
+    server = ServerProcess([influxd, "-config", str(config)], port, folder, f"http://127.0.0.1:{port}")
+    server.start()
+    statement = urlencode({"q": "CREATE USER admin WITH PASSWORD 'secret' WITH ALL PRIVILEGES"}).encode()
+    with urlopen(f"{server.url}/query", data=statement, timeout=10) as answer:
+        assert answer.status == 200
     yield server
     server.stop()

@@ -92,8 +92,8 @@ class EmbeddedStore:
 
     async def close(self) -> None:
         """Wait for the write under way and close the file."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
-        self._thread.shutdown()
+        await asyncio.to_thread(self._thread.shutdown)
+        self._connection.close()
 
     def write_now(self, batches: Sequence[ReadingBatch], now: int) -> None:
         """`write`, in the calling thread; never from two threads."""

@@ -1,0 +1,200 @@
+"""The accounts of one edge and lane: what every stage has, compared device by device."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ingest.audit_files import OutboxBooks, StageBooks
+from ingest.normaliser import DUPLICATE, PASSED, QUARANTINED
+from ingest.sequences import BatchId, Sequences
+from ingest.stores.embedded import STORED
+from readings import Lane
+
+Streamed = Mapping[BatchId, Counter[str]]
+"""Batches found in a stream: samples by source, or readings by device."""
+
+
+@dataclass
+class BookRow:
+    """The account of one device of one edge and lane.
+
+    `device` is empty for a source nobody registered. `stored` is what the first store of `STORES` has
+    that exists here; `stores` names all. `difference` is what is missing (or, negative, too much) at the
+    first stage that does not balance, and `stage` is that stage.
+    """
+
+    edge: str
+    lane: Lane
+    source: str
+    device: str
+    taken: int = 0
+    waiting: int = 0
+    in_stream: int = 0
+    stored: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    difference: int = 0
+    stage: str = ""
+    stores: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class _StoreNumbers:
+    """One store, restricted to the batches that the ledger had."""
+
+    stored: Counter[str]
+    refused: Counter[str]
+    coming: Counter[str]
+    """Readings by device in the stream that the store has not done."""
+    behind: bool
+    """Whether batches are on their way to it (for when the stream was not read)."""
+
+
+class LaneAccounts:
+    """Everything about one edge and lane. Samples count by batch, in the last stage that has it."""
+
+    def __init__(
+        self,
+        edge: str,
+        lane: Lane,
+        outbox: OutboxBooks | None,
+        samples: Streamed | None,
+        ledger: StageBooks,
+        readings: Streamed | None,
+        stores: Mapping[str, StageBooks],
+    ) -> None:
+        self._edge, self._lane = edge, lane
+        self._outbox = outbox
+        done = ledger.done_in(edge, lane)
+        cut = outbox.highest.get(lane, 0) if outbox is not None else done.highest
+        self._normalised = ledger.totals(edge, lane, lambda seq: seq <= cut)
+        in_samples = {
+            seq: counts for seq, counts in self._mine(samples).items() if seq <= cut and seq not in done
+        }
+        waiting = outbox.waiting.get(lane, {}) if outbox is not None else {}
+        self._in_samples = _sum(in_samples.values())
+        self._waiting = _sum(
+            counts for seq, counts in waiting.items() if seq not in done and seq not in in_samples
+        )
+        self._under_way = samples is None and not _complete(done, waiting, cut)
+        self._stores: dict[str, _StoreNumbers] = {}
+        for name, books in stores.items():
+            has = books.done_in(edge, lane)
+            totals = books.totals(edge, lane, lambda seq: seq in done and seq <= cut)
+            coming = [
+                counts
+                for seq, counts in self._mine(readings).items()
+                if seq in done and seq <= cut and seq not in has
+            ]
+            self._stores[name] = _StoreNumbers(
+                stored=_by_device(totals, STORED),
+                refused=_by_device(totals, QUARANTINED),
+                coming=_sum(coming),
+                behind=readings is None and not _covers(has, done, cut),
+            )
+
+    def rows(self) -> list[BookRow]:
+        """The accounts, by device and source."""
+        rows = [self._row(sources, devices) for sources, devices in self._groups()]
+        return sorted(rows, key=lambda row: (row.device, row.source))
+
+    def _row(self, sources: set[str], devices: set[str]) -> BookRow:
+        row = BookRow(self._edge, self._lane, ", ".join(sorted(sources)), ", ".join(sorted(devices)))
+        outcomes: Counter[str] = Counter()
+        for (source, _, outcome), n in self._normalised.items():
+            if source in sources:
+                outcomes[outcome] += n
+        row.quarantined, row.duplicates = outcomes[QUARANTINED], outcomes[DUPLICATE]
+        row.waiting = sum(self._waiting[source] for source in sources)
+        row.in_stream = sum(self._in_samples[source] for source in sources)
+        row.taken = row.waiting + row.in_stream + outcomes.total()
+        if self._outbox is not None:
+            accounted = row.taken
+            row.taken = sum(self._outbox.taken.get((self._lane, source), 0) for source in sources)
+            missing = row.taken - accounted
+            if self._under_way and missing > 0:
+                row.in_stream += missing
+            elif missing:
+                row.difference, row.stage = missing, "normaliser"
+        self._add_stores(row, devices, outcomes[PASSED])
+        return row
+
+    def _add_stores(self, row: BookRow, devices: set[str], passed: int) -> None:
+        if not self._stores:
+            row.in_stream += passed
+        for name, numbers in self._stores.items():
+            stored, refused, coming = (
+                sum(counter[device] for device in devices)
+                for counter in (numbers.stored, numbers.refused, numbers.coming)
+            )
+            missing = passed - stored - refused - coming
+            if numbers.behind and missing > 0:
+                coming, missing = coming + missing, 0
+            if not row.stores:
+                row.stored = stored
+                row.in_stream += coming
+                row.quarantined += refused
+            row.stores[name] = stored
+            if missing and not row.difference:
+                row.difference, row.stage = missing, f"store {name}"
+
+    def _groups(self) -> list[tuple[set[str], set[str]]]:
+        """Sources and devices that belong together: a device may have moved to another address, and a
+        source may have been unknown before it was registered."""
+        devices_of: dict[str, set[str]] = {source: set() for source in [*self._waiting, *self._in_samples]}
+        if self._outbox is not None:
+            devices_of |= {source: set() for lane, source in self._outbox.taken if lane == self._lane}
+        for source, device, _ in self._normalised:
+            devices_of.setdefault(source, set()).update({device} - {""})
+        groups: list[tuple[set[str], set[str]]] = []
+        group_of: dict[str, tuple[set[str], set[str]]] = {}
+        for source, devices in devices_of.items():
+            group: tuple[set[str], set[str]] = ({source}, devices)
+            for device in [*devices]:
+                if (other := group_of.get(device)) is not None and other is not group:
+                    groups.remove(other)
+                    group = (group[0] | other[0], group[1] | other[1])
+                    group_of.update(dict.fromkeys(group[1], group))
+            group_of.update(dict.fromkeys(group[1], group))
+            groups.append(group)
+        return groups
+
+    def _mine(self, streamed: Streamed | None) -> dict[int, Counter[str]]:
+        return {
+            batch.seq: counts
+            for batch, counts in (streamed or {}).items()
+            if batch.edge == self._edge and batch.lane == self._lane
+        }
+
+
+def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for counter in counters:
+        total.update(counter)
+    return total
+
+
+def _by_device(totals: Mapping[tuple[str, str, str], int], wanted: str) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for (_, device, outcome), n in totals.items():
+        if outcome == wanted:
+            found[device] += n
+    return found
+
+
+def _complete(done: Sequences, waiting: Iterable[int], upto: int) -> bool:
+    """Whether every batch up to `upto` is either done or waiting, so that none can be between."""
+    known = done.copy()
+    for seq in waiting:
+        known.add(seq)
+    within = [(first, last) for first, last in known if first <= upto]
+    return upto == 0 or (len(within) == 1 and within[0][1] >= upto)
+
+
+def _covers(has: Sequences, done: Sequences, upto: int) -> bool:
+    """Whether the store has every batch up to `upto` that the ledger has."""
+    return all(
+        any(low <= first and min(last, upto) <= high for low, high in has)
+        for first, last in done
+        if first <= upto
+    )

@@ -1,0 +1,108 @@
+"""What an audit reads of each stage's SQLite file, in one read transaction each."""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingest.database import StoreUnavailable, open_reader
+from ingest.sequences import Sequences
+from readings import Lane, wire
+
+Account = tuple[str, str, str]
+"""Source, device, outcome."""
+
+
+@dataclass(frozen=True)
+class OutboxBooks:
+    """An edge's own books: samples taken by (lane, source), and of each waiting batch by source."""
+
+    taken: dict[tuple[Lane, str], int] = field(default_factory=dict)
+    waiting: dict[Lane, dict[int, Counter[str]]] = field(default_factory=dict)
+    highest: dict[Lane, int] = field(default_factory=dict)
+    """The last sequence number given out."""
+
+
+class StageBooks:
+    """The books of the normaliser or a store: what is folded, and the last batches one by one."""
+
+    def __init__(
+        self,
+        done: dict[tuple[str, Lane], Sequences],
+        folded: dict[tuple[str, Lane], dict[Account, int]],
+        recent: dict[tuple[str, Lane], list[tuple[int, list[tuple[Account, int]]]]],
+    ) -> None:
+        self._done = done
+        self._folded = folded
+        self._recent = recent
+
+    def done_in(self, edge: str, lane: Lane) -> Sequences:
+        """The batches of one edge and lane that this stage has done."""
+        return self._done.get((edge, lane), Sequences())
+
+    def lanes(self) -> set[tuple[str, Lane]]:
+        """Every edge and lane that this stage has seen."""
+        return {*self._done}
+
+    def totals(self, edge: str, lane: Lane, counts: Callable[[int], bool]) -> dict[tuple[str, str, str], int]:
+        """Cumulative numbers by (source, device, outcome), of the last batches only those for whose
+        sequence number `counts` is true."""
+        totals = Counter(self._folded.get((edge, lane), {}))
+        for seq, entries in self._recent.get((edge, lane), ()):
+            if counts(seq):
+                for account, n in entries:
+                    totals[account] += n
+        return totals
+
+
+def read_outbox(path: Path) -> OutboxBooks:
+    """The books in an edge's outbox; raises `StoreUnavailable`."""
+    books = OutboxBooks()
+    with closing(open_reader(path)) as connection:
+        try:
+            connection.execute("BEGIN")
+            for lane, source, n in connection.execute("SELECT lane, source, samples FROM taken"):
+                books.taken[Lane(lane), source] = n
+            for lane, seq in connection.execute("SELECT lane, seq FROM lanes"):
+                books.highest[Lane(lane)] = seq
+            for lane, seq, payload in connection.execute("SELECT lane, seq, payload FROM batches"):
+                samples = wire.decode_samples(payload).samples
+                books.waiting.setdefault(Lane(lane), {})[seq] = Counter(s.source for s in samples)
+            connection.execute("COMMIT")
+        except (sqlite3.Error, wire.MalformedBatch) as error:
+            raise StoreUnavailable(f"{path}: {error}") from error
+    return books
+
+
+def read_stage(path: Path) -> StageBooks:
+    """The books of the normaliser or a store; empty when it has not run yet. Raises `StoreUnavailable`."""
+    if not path.exists():
+        return StageBooks({}, {}, {})
+    with closing(open_reader(path)) as connection:
+        try:
+            connection.execute("BEGIN")
+            accounts: dict[int, Account] = {}
+            lane_of: dict[int, tuple[str, Lane]] = {}
+            for number, edge, lane, *account in connection.execute(
+                "SELECT id, edge, lane, source, device, outcome FROM accounts"
+            ):
+                source, device, outcome = account
+                accounts[number] = (source, device, outcome)
+                lane_of[number] = (edge, Lane(lane))
+            folded: dict[tuple[str, Lane], dict[Account, int]] = {}
+            for number, n in connection.execute("SELECT account, n FROM books"):
+                folded.setdefault(lane_of[number], {})[accounts[number]] = n
+            recent: dict[tuple[str, Lane], list[tuple[int, list[tuple[Account, int]]]]] = {}
+            for edge, lane, seq, counts in connection.execute("SELECT edge, lane, seq, counts FROM recent"):
+                entries = [(accounts[number], n) for number, n in json.loads(counts)]
+                recent.setdefault((edge, Lane(lane)), []).append((seq, entries))
+            ranges: dict[tuple[str, Lane], list[tuple[int, int]]] = {}
+            for edge, lane, first, last in connection.execute("SELECT edge, lane, first, last FROM done"):
+                ranges.setdefault((edge, Lane(lane)), []).append((first, last))
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{path}: {error}") from error
+    return StageBooks({key: Sequences(found) for key, found in ranges.items()}, folded, recent)
