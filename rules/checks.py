@@ -44,13 +44,17 @@ class _Check:
         classes = {kind.device_class for kind in site.types.values()}
         buildings = {place.building for place in site.places.values() if place.building}
         self._filter(
-            rule, match.device_type, {*site.types, *classes}, "device_type", N_("device type or class")
+            rule,
+            match.device_type,
+            {*site.types, *classes},
+            "device_type",
+            N_("there is no device type or class `{name}`"),
         )
-        self._filter(rule, match.device, site.devices, "device", N_("device"))
-        self._filter(rule, match.place, site.places, "place", N_("place"))
-        self._filter(rule, match.building, buildings, "building", N_("building"))
-        self._filter(rule, match.edge, site.edges, "edge", N_("edge"))
-        self._filter(rule, match.grid, site.grids, "grid", N_("grid"))
+        self._filter(rule, match.device, site.devices, "device", N_("there is no device `{name}`"))
+        self._filter(rule, match.place, site.places, "place", N_("there is no place `{name}`"))
+        self._filter(rule, match.building, buildings, "building", N_("there is no building `{name}`"))
+        self._filter(rule, match.edge, site.edges, "edge", N_("there is no edge `{name}`"))
+        self._filter(rule, match.grid, site.grids, "grid", N_("there is no grid `{name}`"))
         types = [kind for kind in site.types.values() if _is_meant(match.device_type, kind)]
         if types:
             for where, level in _levels(rule):
@@ -58,17 +62,17 @@ class _Check:
             self._events(rule, types)
         self._references(rule)
 
-    def _filter(self, rule: Rule, wanted: Filter | None, known: Iterable[str], key: str, what: str) -> None:
+    def _filter(
+        self, rule: Rule, wanted: Filter | None, known: Iterable[str], key: str, template: str
+    ) -> None:
         if wanted is None:
             return
         names = set(known)
-        for name in wanted.one_of:
+        for name in (*wanted.one_of, *wanted.none_of):
             if name not in names:
-                self._unknown(rule, ("match", key), what, name, names)
+                self._unknown(rule, ("match", key), template, name, names)
         if wanted.starts_with and not any(name.startswith(wanted.starts_with) for name in names):
-            text = Message(
-                N_("no {what} begins with `{prefix}`"), {"what": what, "prefix": wanted.starts_with}
-            )
+            text = Message(N_("nothing here begins with `{prefix}`"), {"prefix": wanted.starts_with})
             self._add(rule, ("match", key, "starts_with"), text)
 
     def _level(
@@ -78,7 +82,9 @@ class _Check:
         bad = False
         for comparison in [*comparisons(level.when), *(comparisons(level.clear) if level.clear else ())]:
             if comparison.point not in points:
-                self._unknown(rule, (*where, "when"), N_("point"), comparison.point, points)
+                self._unknown(
+                    rule, (*where, "when"), N_("there is no point `{name}`"), comparison.point, points
+                )
                 bad = True
             elif not any(_answers(kind, comparison) for kind in types):
                 text = Message(
@@ -114,17 +120,39 @@ class _Check:
         site, schedule = self._site, rule.schedule
         if rule.case is not None and site.categories and rule.case.category not in site.categories:
             self._unknown(
-                rule, ("case", "category"), N_("case category"), rule.case.category, site.categories
+                rule,
+                ("case", "category"),
+                N_("there is no case category `{name}`"),
+                rule.case.category,
+                site.categories,
             )
         if schedule is not None and schedule.calendar and schedule.calendar not in site.calendars:
-            self._unknown(rule, ("schedule", "calendar"), N_("calendar"), schedule.calendar, site.calendars)
+            self._unknown(
+                rule,
+                ("schedule", "calendar"),
+                N_("there is no calendar `{name}`"),
+                schedule.calendar,
+                site.calendars,
+            )
         if schedule is not None and schedule.tz and schedule.tz not in available_timezones():
-            self._unknown(rule, ("schedule", "tz"), N_("time zone"), schedule.tz, available_timezones())
+            self._unknown(
+                rule,
+                ("schedule", "tz"),
+                N_("there is no time zone `{name}`"),
+                schedule.tz,
+                available_timezones(),
+            )
         known = {other.id for other in self._rules}
         for index, inhibit in enumerate(rule.inhibits):
             for name in inhibit.target.rule.one_of if inhibit.target.rule is not None else ():
                 if name not in known:
-                    self._unknown(rule, ("inhibits", index, "target", "rule"), N_("rule"), name, known)
+                    self._unknown(
+                        rule,
+                        ("inhibits", index, "target", "rule"),
+                        N_("there is no rule `{name}`"),
+                        name,
+                        known,
+                    )
 
     def overrides(self) -> None:
         """Thresholds of devices that no rule asks for: they stand in the registry, not in a rule file."""
@@ -144,10 +172,9 @@ class _Check:
                 self.problems.append(Problem(Path("devices.csv"), 1, None, where, name, text, hint))
 
     def _unknown(
-        self, rule: Rule, where: tuple[str | int, ...], what: str, name: str, known: Iterable[str]
+        self, rule: Rule, where: tuple[str | int, ...], template: str, name: str, known: Iterable[str]
     ) -> None:
-        text = Message(N_("there is no {what} `{name}`"), {"what": what, "name": name})
-        self._add(rule, where, text, did_you_mean(name, known))
+        self._add(rule, where, Message(template, {"name": name}), did_you_mean(name, known))
 
     def _add(
         self, rule: Rule, where: tuple[str | int, ...], text: Message, hint: Message | None = None
@@ -167,7 +194,7 @@ def _levels(rule: Rule) -> list[tuple[tuple[str | int, ...], Level]]:
 
 
 def _is_meant(wanted: Filter | None, kind: DeviceType) -> bool:
-    return wanted is None or wanted.accepts(kind.id) or wanted.accepts(kind.device_class)
+    return wanted is None or wanted.accepts(kind.id, kind.device_class)
 
 
 def _kinds(kind: DeviceType) -> dict[str, Kind]:

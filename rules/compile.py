@@ -222,7 +222,7 @@ def labels_of(site: Site, device: Device) -> dict[str, str]:
 
 def _type_accepted(match: Match, kind: DeviceType) -> bool:
     wanted = match.device_type
-    return wanted is None or wanted.accepts(kind.id) or wanted.accepts(kind.device_class)
+    return wanted is None or wanted.accepts(kind.id, kind.device_class)
 
 
 def _accepted(match: Match, labels: Mapping[str, str]) -> bool:
@@ -235,7 +235,7 @@ def _accepted(match: Match, labels: Mapping[str, str]) -> bool:
         if wanted is not None and not wanted.accepts(labels.get(label, "")):
             return False
     grids = [labels[name] for name in ("grid1", "grid2", "grid3") if name in labels]
-    return match.grid is None or any(match.grid.accepts(grid) for grid in grids)
+    return match.grid is None or match.grid.accepts(*grids)
 
 
 def _watch_plan(rule: Rule, kind: DeviceType, overrides: Mapping[str, float]) -> WatchPlan | None:

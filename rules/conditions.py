@@ -15,11 +15,11 @@ ORDERING: Final = frozenset({">", ">=", "<", "<=", "between"})
 """The operators that need numbers."""
 
 _LATER: Final = {
-    "rate": N_("a rate of change"),
-    "aggregate": N_("an aggregate over a window"),
-    "correlate": N_("a correlation of devices"),
-    "sequence": N_("a sequence of events"),
-    "baseline": N_("a learned baseline"),
+    "rate": N_("`rate`, a rate of change, is not available in this version"),
+    "aggregate": N_("`aggregate`, an aggregate over a window, is not available in this version"),
+    "correlate": N_("`correlate`, a correlation of devices, is not available in this version"),
+    "sequence": N_("`sequence`, a sequence of events, is not available in this version"),
+    "baseline": N_("`baseline`, a learned baseline, is not available in this version"),
 }
 
 
@@ -84,9 +84,9 @@ def _leaf(value: Any) -> str:
 
 def _available(value: Any) -> Any:
     if isinstance(value, dict):
-        for key, what in _LATER.items():
+        for key, refusal in _LATER.items():
             if key in value:
-                raise Invalid(N_("`{key}`: {what} is not available in this version"), key=key, what=what)
+                raise Invalid(refusal)
     return value
 
 

@@ -46,10 +46,11 @@ Labels = Annotated[tuple[Label, ...], BeforeValidator(_labels)]
 
 
 class Filter(Model):
-    """Which ids are meant: these ones, or those that begin so."""
+    """Which ids are meant: these ones, those that begin so, all but some."""
 
     one_of: tuple[str, ...] = Field((), description="Exactly these.")
     starts_with: str = Field("", description="Everything that begins with it.")
+    none_of: tuple[str, ...] = Field((), description="But not these.")
 
     @model_validator(mode="before")
     @classmethod
@@ -60,13 +61,18 @@ class Filter(Model):
 
     @model_validator(mode="after")
     def _says_something(self) -> "Filter":
-        if not self.one_of and not self.starts_with:
+        if not self.one_of and not self.starts_with and not self.none_of:
             raise Invalid(N_("an empty filter matches nothing; leave it out to match everything"))
         return self
 
-    def accepts(self, name: str) -> bool:
-        """Whether `name` is meant."""
-        return name in self.one_of or bool(self.starts_with and name.startswith(self.starts_with))
+    def accepts(self, *names: str) -> bool:
+        """Whether something with these `names` (a type and its class, a grid and its parents) is meant."""
+        if any(name in self.none_of for name in names):
+            return False
+        if not self.one_of and not self.starts_with:
+            return True
+        begins = self.starts_with
+        return any(name in self.one_of or bool(begins and name.startswith(begins)) for name in names)
 
 
 class Match(Model):
@@ -269,7 +275,7 @@ class Rule(Model):
         if self.late is not None and "device" not in self.key:
             raise Invalid(N_("`late` needs the device in the key: a shared alarm has no order of its own"))
         if self.schedule is not None and self.schedule.place and not {"device", "place"} & {*self.key}:
-            raise Invalid(N_("`schedule: {place: closed}` needs the device or the place in the key"))
+            raise Invalid(N_("`schedule: {{place: closed}}` needs the device or the place in the key"))
         if self.max_gap is not None and not any(level.for_ for level in self.steps):
             raise Invalid(N_("`max_gap` has no effect without `for`"))
         if self.repeat is not None and (self.levels or self.for_):
