@@ -21,5 +21,10 @@ export default defineConfig(({ mode }) => ({
     chunkSizeWarningLimit: 400,
   },
   server: { port: 5173, ...(mode === "mock" ? {} : { proxy: { "/api": gateway } }) },
-  test: { environment: "jsdom", include: ["test/**/*.test.ts"], setupFiles: ["test/setup.ts"] },
+  test: {
+    environment: "jsdom",
+    isolate: false,
+    include: ["test/**/*.test.ts"],
+    setupFiles: ["test/setup.ts"],
+  },
 }));

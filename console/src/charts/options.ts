@@ -60,7 +60,7 @@ export function chartOptions(lines: Lines, look: Look): uPlot.Options {
       { ...axis, size: 24, space: 70, values: (_, at) => timeLabels(at, look) },
       {
         ...axis,
-        size: 56,
+        size: 64,
         ...(lines.steps ? { splits: () => [0, 1] } : { space: 28 }),
         values: (_, at) =>
           at.map((value) => (lines.steps ? look.positions[value ? 1 : 0] : number(value, look.language))),
@@ -92,6 +92,7 @@ function drawMarks(chart: uPlot, look: Look): void {
   ctx.save();
   ctx.font = look.font.replace(/[\d.]+px/, `${size}px`);
   ctx.lineWidth = dot;
+  ctx.textAlign = "left";
   ctx.textBaseline = "top";
   const shown = look.marks.filter((mark) => mark.at >= look.start && mark.at <= look.end);
   const rows = inRows(

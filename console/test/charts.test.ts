@@ -1,0 +1,130 @@
+import { describe, expect, it } from "vitest";
+
+import type { Evidence, Series } from "../src/api/types";
+import { appended, draws, linesOf, occurrencesOf, summary } from "../src/charts/data";
+import { inRows } from "../src/charts/options";
+import { sourcesOf, windowOf } from "../src/charts/window";
+
+function series(given: Partial<Series>): Series {
+  return {
+    device: "d",
+    point: "temperature",
+    unit: "Cel",
+    kind: "number",
+    start: 0,
+    end: 100,
+    cut: false,
+    ...given,
+  };
+}
+
+describe("lines of a series", () => {
+  it("leave a gap where the device said NaN", () => {
+    const lines = linesOf(
+      series({
+        raw: [
+          [10, 20],
+          [20, null],
+          [30, 21.5],
+        ],
+      }),
+    );
+    expect(lines.columns).toEqual([
+      [10, 20, 30],
+      [20, null, 21.5],
+    ]);
+  });
+
+  it("hold a switch's position until the end of the window", () => {
+    const lines = linesOf(
+      series({
+        kind: "binary",
+        raw: [
+          [10, false],
+          [40, true],
+        ],
+      }),
+    );
+    expect(lines.steps).toBe(true);
+    expect(lines.columns).toEqual([
+      [10, 40, 100],
+      [0, 1, 1],
+    ]);
+  });
+
+  it("keep minimum and maximum of buckets, so that a spike stays visible", () => {
+    const lines = linesOf(series({ buckets: [[0, 20, 80, 25, 9]] }));
+    expect(lines).toMatchObject({ shape: "band", columns: [[0], [25], [20], [80]] });
+    expect(summary(lines)).toEqual({ min: 20, max: 80, last: 25 });
+  });
+
+  it("are empty for an empty series", () => {
+    expect(linesOf(series({ raw: [] })).columns[0]).toEqual([]);
+    expect(summary(linesOf(series({ raw: [] })))).toBeNull();
+  });
+
+  it("grow by live readings, never backwards", () => {
+    const lines = linesOf(series({ raw: [[10, 20]] }));
+    expect(appended(lines, 20, 21).columns).toEqual([
+      [10, 20],
+      [20, 21],
+    ]);
+    expect(appended(lines, 10, 99)).toBe(lines);
+  });
+
+  it("are not drawn from words; these are told one by one", () => {
+    expect(draws("event")).toBe(false);
+    const said = occurrencesOf(
+      series({
+        kind: "event",
+        raw: [
+          [5, "person"],
+          [9, null],
+        ],
+      }),
+    );
+    expect(said).toEqual([{ at: 5, what: "person" }]);
+  });
+});
+
+describe("the window around an event", () => {
+  const HOUR = 3_600_000;
+
+  it("never reaches into the future, and not further than a day", () => {
+    expect(windowOf(10 * HOUR, null, 10 * HOUR + 60_000).end).toBe(10 * HOUR + 60_000);
+    expect(windowOf(10 * HOUR, null, 500 * HOUR).end).toBe(34 * HOUR);
+  });
+
+  it("shows what came before and after", () => {
+    const shown = windowOf(10 * HOUR, 11 * HOUR, 20 * HOUR);
+    expect(shown).toEqual({ start: 9.75 * HOUR, end: 11.25 * HOUR });
+  });
+
+  it("shows each point once and no details of camera events", () => {
+    const one = (device: string, point: string): Evidence => ({
+      device,
+      device_name: {},
+      point,
+      value: 1,
+      unit: "",
+      time: "2026-11-23T12:00:00Z",
+      event: "",
+    });
+    const evidence = [one("a", "smoke"), one("a", "smoke"), one("c", "event"), one("c", "score")];
+    expect(sourcesOf(evidence)).toEqual([
+      { device: "a", point: "smoke" },
+      { device: "c", point: "event" },
+    ]);
+  });
+});
+
+describe("labels of marks", () => {
+  it("never cover each other", () => {
+    const rows = inRows([
+      { x: 0, left: 0, width: 50 },
+      { x: 20, left: 20, width: 50 },
+      { x: 60, left: 60, width: 50 },
+    ]);
+    expect(rows.map((one) => one.row)).toEqual([0, 1, 0]);
+  });
+});

@@ -1,0 +1,125 @@
+import { fireEvent, render, screen, within } from "@testing-library/svelte";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import ActDialog from "../src/alarms/ActDialog.svelte";
+import { acts } from "../src/alarms/acts.svelte";
+import AlarmTable from "../src/alarms/AlarmTable.svelte";
+import type { Alarm, Overview } from "../src/api/types";
+import { acting } from "../src/app/acting.svelte";
+import { prefs } from "../src/app/prefs.svelte";
+import { site } from "../src/app/site.svelte";
+import Answers from "../src/overview/Answers.svelte";
+import { makeSite } from "../dev/community.ts";
+import { alarm } from "./samples";
+
+const TOTALS: Overview["totals"] = {
+  alarms: { critical: 0, high: 0, medium: 0, low: 0 },
+  unacknowledged: 0,
+  cases_open: 0,
+  cases_unaccepted: 0,
+  cases_overdue: 0,
+  devices: 2000,
+  silent: 0,
+  never_heard: 0,
+  edges: 3,
+  edges_down: 0,
+};
+
+beforeEach(() => {
+  prefs.language = "en";
+  prefs.actor = "so-1";
+  site.load.data = makeSite(1);
+  HTMLDialogElement.prototype.showModal = vi.fn();
+  HTMLDialogElement.prototype.close = vi.fn();
+});
+afterEach(() => acts.close());
+
+describe("the overview's answers", () => {
+  it("say that all is well in words", () => {
+    render(Answers, { totals: TOTALS });
+    expect(screen.getByText("No critical or high alarms")).toBeTruthy();
+    expect(screen.getByText("All 2,000 devices are heard")).toBeTruthy();
+  });
+
+  it("say what burns, what nobody took on and what nobody watches", () => {
+    render(Answers, { totals: { ...TOTALS, alarms: { critical: 1 }, cases_unaccepted: 2, silent: 7 } });
+    expect(screen.getByText("critical alarm")).toBeTruthy();
+    expect(screen.getByText("cases not accepted")).toBeTruthy();
+    expect(screen.getByText("devices silent")).toBeTruthy();
+  });
+});
+
+describe("the alarm list", () => {
+  it("tells severity by word and sign, not by colour alone", () => {
+    const { container } = render(AlarmTable, { alarms: [alarm()], changed: vi.fn() });
+    expect(screen.getByText("Critical")).toBeTruthy();
+    expect(container.querySelector("svg.critical")).toBeTruthy();
+  });
+
+  it("offers acknowledging only while nobody has, and a reset only when one is possible", () => {
+    const alarms = [
+      alarm({ id: "a" }),
+      alarm({ id: "b", acknowledged: true, condition: "latched", resettable: true }),
+    ];
+    const { container } = render(AlarmTable, { alarms, changed: vi.fn() });
+    const [first, second] = [...container.querySelectorAll("tbody tr")] as HTMLElement[];
+    if (!first || !second) throw new Error("two rows expected");
+    expect(
+      within(first)
+        .getAllByRole("button")
+        .map((one) => one.textContent),
+    ).toEqual(["Acknowledge"]);
+    expect(
+      within(second)
+        .getAllByRole("button")
+        .map((one) => one.textContent),
+    ).toEqual(["Reset"]);
+  });
+});
+
+describe("acknowledging", () => {
+  function answerWith(status: number, body: object) {
+    const answer = () =>
+      Promise.resolve(
+        new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json" } }),
+      );
+    const asking = vi.fn<(request: Request) => Promise<Response>>(answer);
+    vi.stubGlobal("fetch", asking);
+    return asking;
+  }
+
+  it("is sent in the name of whoever is acting", async () => {
+    const asking = answerWith(200, alarm({ acknowledged: true }));
+    const done = vi.fn<(now: Alarm) => void>();
+    acts.ask("acknowledge", alarm(), done);
+    if (!acts.asked) throw new Error("the dialog should be asked for");
+    render(ActDialog, { asked: acts.asked });
+    await fireEvent.input(screen.getByRole("textbox", { hidden: true }), { target: { value: "on my way" } });
+    await fireEvent.submit(document.querySelector("form") as HTMLFormElement);
+    await vi.waitFor(() => expect(done).toHaveBeenCalledOnce());
+    const request = asking.mock.calls[0]?.[0];
+    expect(new URL(request?.url ?? "").pathname).toBe("/api/v1/alarms/smoke%3Ad-1%231/acknowledge");
+    expect(await request?.json()).toEqual({ actor: "so-1", note: "on my way" });
+    expect(acts.asked).toBeNull();
+  });
+
+  it("shows why it was refused and stays open", async () => {
+    answerWith(409, { title: "Conflict", status: 409, detail: "Already over." });
+    acts.ask("acknowledge", alarm(), vi.fn());
+    if (!acts.asked) throw new Error("the dialog should be asked for");
+    render(ActDialog, { asked: acts.asked });
+    await fireEvent.submit(document.querySelector("form") as HTMLFormElement);
+    expect(await screen.findByText("Already over.")).toBeTruthy();
+    expect(acts.asked).not.toBeNull();
+  });
+
+  it("first asks who is acting when nobody is chosen", () => {
+    prefs.actor = "";
+    acts.ask("acknowledge", alarm(), vi.fn());
+    expect(acts.asked).toBeNull();
+    expect(acting.choosing).toBe(true);
+    acting.choose("so-2");
+    expect(acts.asked).not.toBeNull();
+    expect(prefs.actor).toBe("so-2");
+  });
+});
