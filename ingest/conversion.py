@@ -84,10 +84,7 @@ def _as_float(value: Scalar) -> float:
             return float(text)
         except ValueError:
             raise Unusable(_no_number(value)) from None
-    try:
-        return float(value)
-    except OverflowError:
-        raise Unusable(Message(N_("expected a number, got one that is too large"))) from None
+    return float(value)
 
 
 def _no_number(value: str) -> Message:

@@ -169,7 +169,7 @@ class Normaliser:
             batch=ReadingBatch(edge, lane, batch.seq, tuple(readings), replayed),
             counts=self._counts(batch, refused, duplicates),
             quarantined=tuple(
-                _entry(batch, point, reason, detail, samples)
+                _entry(batch, point, reason, detail, samples, limits, received)
                 for (_, point, reason), (detail, samples) in refused.items()
             ),
             journal=journal,
@@ -235,9 +235,16 @@ class Normaliser:
 
 
 def _entry(
-    batch: SampleBatch, point: str, reason: Reason, detail: Message, samples: list[Sample]
+    batch: SampleBatch,
+    point: str,
+    reason: Reason,
+    detail: Message,
+    samples: list[Sample],
+    limits: ClockLimits,
+    received: int,
 ) -> Quarantined:
-    times = [sample.time or sample.taken for sample in samples]
+    newest = max(sample.taken for sample in samples)
+    times = [event_time(limits, s.time, s.taken, received, newest)[0] for s in samples]
     return Quarantined(
         edge=batch.edge,
         lane=batch.lane,

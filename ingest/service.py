@@ -307,14 +307,20 @@ def read_samples(delivery: Delivery, lane: Lane) -> SampleBatch:
         raise wire.MalformedBatch(
             f"came as {edge}/{lane} but says {batch.edge}/{batch.lane}, number {batch.seq}"
         )
-    if batch.seq < 1:
-        raise wire.MalformedBatch(f"number {batch.seq} is not positive")
+    if not 0 < batch.seq < 2**63:
+        raise wire.MalformedBatch(f"{batch.seq} is no number of a batch")
     return batch
 
 
 def _claimed_identity(delivery: Delivery, edge: str, lane: Lane) -> BatchId | None:
     claimed = delivery.headers.get("Nats-Msg-Id", "").split(":")
-    if len(claimed) == 3 and claimed[:2] == [edge, lane.value] and claimed[2].isdecimal():
+    if (
+        len(claimed) == 3
+        and claimed[:2] == [edge, lane.value]
+        and claimed[2].isascii()
+        and claimed[2].isdecimal()
+        and len(claimed[2]) < 19
+    ):
         return BatchId(edge, lane, int(claimed[2]))
     return None
 
