@@ -40,7 +40,6 @@ class InfluxConfig(Model):
     database: str = Field("gridwarden", min_length=1, description="Database (1.x, 3) or mapped bucket (2.x).")
     user: str = Field("", description="User with write rights; empty: no authentication.")
     password_file: Path | None = Field(None, description="File (mode 600) that holds the password or token.")
-    create: bool = Field(True, description="Create the database when the user may.")
 
 
 class WebConfig(Model):

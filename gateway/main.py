@@ -26,7 +26,7 @@ from cases.store import StoreUnavailable as OperationsUnavailable
 from gateway.api.showing import Showing, shown_value
 from gateway.api.views import Views
 from gateway.app import create_app
-from gateway.config import GatewayConfig, read_secret
+from gateway.config import GatewayConfig, InfluxConfig, read_secret
 from gateway.configuration import Configuration, load_configuration
 from gateway.freshness import Freshness
 from gateway.live import LiveFeed
@@ -42,6 +42,9 @@ from ingest.service import NormaliserService, WriterService
 from ingest.stores import History
 from ingest.stores.embedded import EmbeddedStore, Retention
 from ingest.stores.embedded_reader import EmbeddedHistory
+from ingest.stores.influx import InfluxStore
+from ingest.stores.influx_client import InfluxSettings
+from ingest.stores.influx_reader import InfluxHistory
 from ingest.streams import StreamLimits, StreamMismatch
 from language import N_, Message
 from readings.reading import Reading
@@ -191,23 +194,26 @@ class _Gateway:
             writers.append(WriterService(bus, embedded))
             history = reader
         if config.influx is not None:
-            password = read_secret(
-                config.influx.password_file, os.environ.get("GRIDWARDEN_INFLUX_PASSWORD", "")
-            )
-            influx, influx_history = await connect_influx(
-                config.influx.url,
-                config.influx.database,
-                config.influx.user,
-                password,
-                self.site,
-                config.data / "influx.db",
-                create=config.influx.create,
-            )
+            settings = self._influx_settings(config.influx)
+            influx = self._open(lambda: InfluxStore(settings, self.site, config.data / "influx.db"))
             stack.push_async_callback(influx.close)
             writers.append(WriterService(bus, influx))
-            history = history or influx_history
+            if history is None:
+                answers = InfluxHistory(settings, self.site)
+                stack.push_async_callback(answers.close)
+                history = answers
         assert history is not None  # noqa: S101 - GatewayConfig demands a store
         return writers, history
+
+    def _influx_settings(self, config: InfluxConfig) -> InfluxSettings:
+        try:
+            given = os.environ.get("GRIDWARDEN_INFLUX_PASSWORD", "")
+            password = read_secret(config.password_file, given)
+        except OSError as error:
+            raise GatewayFailed(
+                Message(N_("The password cannot be read: {reason}"), {"reason": error})
+            ) from error
+        return InfluxSettings(config.url, config.database, config.user, password)
 
     async def _last_heard(self, history: History) -> dict[str, int]:
         heard: dict[str, int] = {}

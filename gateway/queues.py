@@ -1,11 +1,14 @@
 """What waits on the bus, and for whom."""
 
+import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 
 import nats.errors
 from nats.js.errors import APIError
 
 from gateway.rule_runner import durable_name as rules_durable
+from ingest.audit import Books, audit, balance
 from ingest.bus import Bus
 from ingest.service import NORMALISER
 from ingest.service import durable_name as store_durable
@@ -30,8 +33,8 @@ class Queues:
         self._readers = [(samples_stream(lane), NORMALISER, lane, "samples → normaliser") for lane in Lane]
         for lane in Lane:
             stream = readings_stream(lane)
-            self._readers += [(stream, store_durable(store), lane, f"readings → {store}") for store in stores]
-            self._readers.append((stream, rules_durable(lane), lane, "readings → rules"))
+            self._readers += [(stream, store_durable(store), lane, f"{stream} → {store}") for store in stores]
+            self._readers.append((stream, rules_durable(lane), lane, f"{stream} → rules"))
 
     async def look(self) -> list[Queue]:
         """Every queue; empty while the bus does not answer."""
@@ -43,3 +46,14 @@ class Queues:
         except (nats.errors.Error, APIError, TimeoutError):
             return []
         return found
+
+    async def waiting(self) -> int:
+        """Batches in all streams that somebody has yet to do."""
+        return sum(queue.messages for queue in await self.look())
+
+    async def audit(self, data: Path, edges: Path | None) -> Books:
+        """The books with the streams' contents; without them while the bus does not answer."""
+        try:
+            return await audit(self._bus.jetstream, data, edges)
+        except (nats.errors.Error, APIError, TimeoutError):
+            return await asyncio.to_thread(balance, data, edges)

@@ -24,6 +24,9 @@ from readings.vocabulary import EDGE_CONNECTION
 from registry.devices import Device
 from registry.site import Site
 
+PROVABLE_BATCHES: Final = 2000
+"""With more batches in the streams, what is in them is concluded from the books' numbers."""
+
 RAW_SHOWN: Final = 200
 """Bytes of a quarantined message that the list shows."""
 
@@ -166,20 +169,25 @@ class Status:
             devices=sum(1 for _ in site.devices_of(edge)),
         )
 
-    def books(self, limit: int, now: int) -> schemas.BooksOut:
-        """The books, accounts in doubt first."""
-        books = balance(self._data, self._edges)
+    async def books(self, limit: int, say: Translator, now: int) -> schemas.BooksOut:
+        """The books, accounts in doubt first; proved by reading the streams where they hold few batches."""
+        if await self._queues.waiting() <= PROVABLE_BATCHES:
+            books = await self._queues.audit(self._data, self._edges)
+        else:
+            books = await asyncio.to_thread(balance, self._data, self._edges)
         rows = sorted(books.rows, key=lambda row: (row.difference == 0, row.edge, row.lane, row.source))
+        doubt = books.first_difference
         return schemas.BooksOut(
             time=instant(now),
             balanced=books.balanced,
+            proved=books.proved,
             taken=sum(row.taken for row in rows),
             waiting=sum(row.waiting for row in rows),
             in_stream=sum(row.in_stream for row in rows),
             stored=sum(row.stored for row in rows),
             quarantined=sum(row.quarantined for row in rows),
             duplicates=sum(row.duplicates for row in rows),
-            first_difference=books.first_difference,
+            first_difference=say(doubt) if doubt is not None else "",
             rows=[
                 schemas.BookRow(
                     edge=row.edge,

@@ -46,16 +46,11 @@ def _tell(name: str, body: dict[str, Any], told: dict[str, str]) -> None:
         first = case["number"] not in told
         told[case["number"]] = case["state"]
         officer = (case["officer"] or {}).get("name") or case["holder"] or "–"
-        line = tell("case {number} opened: {title} → {officer}") if first else tell("case {number}: {state}")
-        say(
-            "  "
-            + line.format(
-                number=case["number"],
-                title=case["title"].get(language, ""),
-                officer=officer,
-                state=case["state"],
-            )
-        )
+        values = {"number": case["number"], "title": case["title"].get(language, ""), "officer": officer}
+        if first:
+            say("  " + tell("case {number} opened: {title} → {officer}", **values))
+        else:
+            say("  " + tell("case {number}: {state}", **values, state=case["state"]))
     else:
         alarm = body["alarm"]
         state = f"{alarm['condition']} {alarm['severity']}"

@@ -166,9 +166,9 @@ async def system(view: Viewing, language: Language) -> schemas.SystemOut:
 
 
 @router.get("/books", tags=["system"])
-async def books(view: Viewing, limit: Limit = 50) -> schemas.BooksOut:
+async def books(view: Viewing, language: Language, limit: Limit = 50) -> schemas.BooksOut:
     """Taken = waiting + in stream + stored + quarantined + duplicates, per edge, lane and device."""
-    return await view.books(limit)
+    return await view.books(limit, language)
 
 
 @router.get("/quarantine", tags=["system"])

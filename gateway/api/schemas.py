@@ -478,6 +478,7 @@ class BooksOut(Schema):
 
     time: datetime
     balanced: bool
+    proved: bool = Field(True, description="The streams were read too; else their content was concluded.")
     taken: int
     waiting: int
     in_stream: int

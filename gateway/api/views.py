@@ -499,9 +499,12 @@ class Views:
         """For a watchdog."""
         return self._status.health(translator(language))
 
-    async def books(self, limit: int) -> schemas.BooksOut:
+    async def books(self, limit: int, language: str) -> schemas.BooksOut:
         """The books."""
-        return await self._ask(lambda: self._status.books(limit, self._clock()))
+        try:
+            return await self._status.books(limit, translator(language), self._clock())
+        except ReadingsUnavailable as error:
+            raise _unavailable(error) from error
 
     async def quarantine(self, limit: int, language: str) -> list[schemas.QuarantineOut]:
         """What could not be understood."""

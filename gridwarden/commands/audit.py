@@ -1,0 +1,116 @@
+"""``gridwarden audit``: the books of every stage, compared."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import nats.errors
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from gateway.config import read_secret
+from gridwarden.console_text import complain, say, stop, tell, translate
+from ingest.audit import Books, audit, balance
+from ingest.bus import Bus, BusUnavailable, Credentials
+from ingest.database import StoreUnavailable
+
+WATCH_SECONDS: Final = 2.0
+PATIENCE_SECONDS: Final = 3.0
+COLUMNS: Final = ("taken", "waiting", "in_stream", "stored", "quarantined", "duplicates", "difference")
+
+
+def run(data: Path, *, watch: bool, as_json: bool, rows: int) -> int:
+    """Compare once or again and again; the exit code is 1 when the books do not balance."""
+    if not (data / "gateway").exists():
+        stop(tell("{folder} holds no gateway's data: name the folder with --data.", folder=data))
+    while True:
+        try:
+            books = asyncio.run(_look(data))
+        except StoreUnavailable as error:
+            stop(str(error), code=1)
+        if as_json:
+            say(json.dumps(_as_json(books, rows), ensure_ascii=False))
+        else:
+            _show(books, rows)
+        if not watch:
+            return int(not books.balanced)
+        time.sleep(WATCH_SECONDS)
+
+
+async def _look(data: Path) -> Books:
+    """With the streams' contents where the bus answers, else from the files."""
+    config = data / "run" / "gateway.yaml"
+    if config.exists():
+        settings: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8")).get("bus", {})
+        password = read_secret(Path(settings["password_file"])) if settings.get("password_file") else ""
+        credentials = Credentials(user=settings.get("user", ""), password=password)
+        try:
+            bus = await Bus.connect(settings["url"], credentials, name="audit", patience=PATIENCE_SECONDS)
+            async with bus:
+                return await audit(bus.jetstream, data / "gateway", data / "edges")
+        except (BusUnavailable, nats.errors.Error, TimeoutError) as error:
+            complain(
+                tell("the message bus does not answer; its content is concluded ({reason})", reason=error)
+            )
+    return await asyncio.to_thread(balance, data / "gateway", data / "edges")
+
+
+def _sums(books: Books) -> dict[str, int]:
+    return {column: sum(getattr(row, column) for row in books.rows) for column in COLUMNS}
+
+
+def _as_json(books: Books, rows: int) -> dict[str, Any]:
+    doubt = books.first_difference
+    ordered = sorted(books.rows, key=lambda row: (row.difference == 0, row.edge, row.lane, row.source))
+    return {
+        "balanced": books.balanced,
+        "proved": books.proved,
+        **_sums(books),
+        "first_difference": translate(doubt) if doubt is not None else None,
+        "rows": [
+            {
+                "edge": row.edge,
+                "lane": row.lane.value,
+                "source": row.source,
+                "stage": row.stage,
+                **{column: getattr(row, column) for column in COLUMNS},
+            }
+            for row in ordered[:rows]
+        ],
+    }
+
+
+def _show(books: Books, rows: int) -> None:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    heads = (
+        tell("edge"), tell("lane"), tell("device"), tell("taken"), tell("waiting"), tell("in stream"),
+        tell("stored"), tell("quarantined"), tell("duplicates"), tell("difference"),
+    )  # fmt: skip
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="left" if number < 3 else "right")
+    lanes: dict[tuple[str, str], list[int]] = {}
+    for row in books.rows:
+        sums = lanes.setdefault((row.edge, row.lane.value), [0] * len(COLUMNS))
+        for number, column in enumerate(COLUMNS):
+            sums[number] += getattr(row, column)
+    for (edge, lane), sums in sorted(lanes.items()):
+        table.add_row(edge, lane, tell("all"), *(f"{value:,}" for value in sums))
+    for row in [row for row in books.rows if row.difference][:rows]:
+        values = (f"{getattr(row, column):,}" for column in COLUMNS)
+        table.add_row(row.edge, row.lane.value, row.device or row.source, *values, style="bold red")
+    Console().print(table)
+    doubt = books.first_difference
+    if doubt is not None:
+        say(translate(doubt))
+    elif books.proved:
+        say(
+            tell(
+                "The books balance: {taken} samples, each in exactly one place.",
+                taken=f"{_sums(books)['taken']:,}",
+            )
+        )
+    else:
+        say(tell("The books balance, as far as they can be read without the message bus."))
