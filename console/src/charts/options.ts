@@ -60,7 +60,7 @@ export function chartOptions(lines: Lines, look: Look): uPlot.Options {
       { ...axis, size: 24, space: 70, values: (_, at) => timeLabels(at, look) },
       {
         ...axis,
-        size: 64,
+        size: 72,
         ...(lines.steps ? { splits: () => [0, 1] } : { space: 28 }),
         values: (_, at) =>
           at.map((value) => (lines.steps ? look.positions[value ? 1 : 0] : number(value, look.language))),
