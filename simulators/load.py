@@ -44,6 +44,8 @@ class BatchLoad:
     first_seq: int = 1
     value: Callable[[int], Scalar] = field(default=lambda number: 20.0 + number % 1_000 / 100)
     """The value of the n-th reading."""
+    series: Sequence[tuple[str, str]] = ()
+    """Instead of every point of every source: these (source, point), in turn."""
 
 
 @dataclass(slots=True)
@@ -73,7 +75,8 @@ class BatchMaker:
     def __init__(self, load: BatchLoad, now: Callable[[], int]) -> None:
         self._load = load
         self._now = now
-        self._series = [(source, point) for source in load.sources for point in load.points]
+        every = ((source, point) for source in load.sources for point in load.points)
+        self._series = [*(load.series or every)]
         self.seq = load.first_seq
         self.number = 0
 
