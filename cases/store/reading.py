@@ -9,10 +9,8 @@ from typing import Any, Final, Literal
 
 from msgspec.structs import replace
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
-    Select,
     Table,
     and_,
     func,
@@ -180,12 +178,22 @@ class Reading:
         """What is open, by grid of every level; calm grids are missing."""
         found: dict[str, Tally] = {}
         severities = list(Severity)
-        for row in self._by_grid(ALARM, ALARM.c.open, alarm_counts()):
+        for row in self._by_grid(ALARM, alarm_counts()):
             worst = severities[row.worst] if row.worst < UNLISTED_RANK else None
-            found[row.grid] = Tally(row.grid, worst, row.alarms, row.unacknowledged)
-        for row in self._by_grid(CASES, CASES.c.open, case_counts(now)):
-            tally = found.get(row.grid, Tally(row.grid))
-            found[row.grid] = replace(tally, cases=row.cases, overdue=row.overdue)
+            for grid in {row.grid1, row.grid2, row.grid3} - {""}:
+                tally = found.get(grid, Tally(grid))
+                found[grid] = replace(
+                    tally,
+                    worst=min(filter(None, (tally.worst, worst)), key=_rank, default=None),
+                    alarms=tally.alarms + row.alarms,
+                    unacknowledged=tally.unacknowledged + row.unacknowledged,
+                )
+        for row in self._by_grid(CASES, case_counts(now)):
+            for grid in {row.grid1, row.grid2, row.grid3} - {""}:
+                tally = found.get(grid, Tally(grid))
+                found[grid] = replace(
+                    tally, cases=tally.cases + row.cases, overdue=tally.overdue + row.overdue
+                )
         return found
 
     def totals(self, now: int) -> Totals:
@@ -266,14 +274,15 @@ class Reading:
         counted = select(func.count()).select_from(table).where(*where)
         return int(self._connection.execute(counted).scalar_one())
 
-    def _by_grid(self, table: Table, open_: Column[bool], counts: Sequence[Any]) -> Sequence[Any]:
-        levels: list[Select[Any]] = [
-            select(table.c[grid].label("grid"), *counts)
-            .where(open_.is_(True), table.c[grid] != "")
-            .group_by(table.c[grid])
-            for grid in GRIDS
-        ]
-        return self._connection.execute(union_all(*levels)).all()
+    def _by_grid(self, table: Table, counts: Sequence[Any]) -> Sequence[Any]:
+        """The open rows' counts per grid path: one pass over one index for all three levels."""
+        path = [table.c[grid] for grid in GRIDS]
+        counted = select(*path, *counts).where(table.c.open.is_(True)).group_by(*path)
+        return self._connection.execute(counted).all()
+
+
+def _rank(severity: Severity) -> int:
+    return severity.rank
 
 
 def _changed_rows(table: Table, found: Sequence[Any]) -> list[Changed]:

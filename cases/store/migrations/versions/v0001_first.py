@@ -63,6 +63,9 @@ def upgrade() -> None:
     op.create_index("alarm_list", "alarm", ["rank", sa.text("raised DESC"), "id"])
     op.create_index("alarm_place", "alarm", ["place", sa.text("raised DESC")])
     op.create_index("alarm_rule", "alarm", ["rule", sa.text("raised DESC")])
+    op.create_index(
+        "alarm_tally", "alarm", ["open", "grid1", "grid2", "grid3", "severity", "rank", "acknowledged"]
+    )
     op.create_table(
         "finding",
         sa.Column("seq", AUTO, primary_key=True, autoincrement=True),
@@ -122,6 +125,8 @@ def upgrade() -> None:
     op.create_index("cases_officer", "cases", ["officer", "open"])
     op.create_index("cases_open", "cases", ["open", "priority", sa.text("opened DESC"), "id"])
     op.create_index("cases_opened", "cases", [sa.text("opened DESC"), "id"])
+    op.create_index("cases_shelf", "cases", ["open", sa.text("opened DESC"), "id"])
+    op.create_index("cases_tally", "cases", ["open", "grid1", "grid2", "grid3", "late_from", "accepted"])
     op.create_table(
         "history",
         sa.Column("case_id", sa.Text(), primary_key=True),
