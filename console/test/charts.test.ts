@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Evidence, Series } from "../src/api/types";
 import { appended, draws, linesOf, occurrencesOf, summary } from "../src/charts/data";
 import { inRows } from "../src/charts/options";
-import { sourcesOf, windowOf } from "../src/charts/window";
+import { sourcesOf, trimmed, windowOf } from "../src/charts/window";
 
 function series(given: Partial<Series>): Series {
   return {
@@ -98,6 +98,13 @@ describe("the window around an event", () => {
   it("shows what came before and after", () => {
     const shown = windowOf(10 * HOUR, 11 * HOUR, 20 * HOUR);
     expect(shown).toEqual({ start: 9.75 * HOUR, end: 11.25 * HOUR });
+  });
+
+  it("leaves out the time before anything was measured, but for a minute", () => {
+    const late = series({ raw: [[HOUR, 1]] });
+    expect(trimmed({ start: 0, end: 2 * HOUR }, [late]).start).toBe(HOUR - 60_000);
+    expect(trimmed({ start: 0, end: 2 * HOUR }, [series({ raw: [] })]).start).toBe(0);
+    expect(trimmed({ start: 0, end: 2 * HOUR }, [late, series({ raw: [[5, 1]] })]).start).toBe(0);
   });
 
   it("shows each point once and no details of camera events", () => {

@@ -1,5 +1,5 @@
 /** Which points to draw for an event, and over which time. Pure. */
-import type { Evidence } from "../api/types";
+import type { Evidence, Series } from "../api/types";
 
 const MINUTE = 60_000;
 const BEFORE_MS = 15 * MINUTE;
@@ -34,4 +34,11 @@ export function sourcesOf(evidence: readonly Evidence[]): Source[] {
     if (!DETAILS.has(point)) found.set(`${device}\n${point}`, { device, point });
   }
   return [...found.values()].slice(0, MOST_SOURCES);
+}
+
+/** `window` without the time before anything was measured, but for a minute. */
+export function trimmed(window: Window, all: readonly Series[]): Window {
+  const firsts = all.map((one) => (one.raw ?? one.buckets)?.[0]?.[0]).filter((at) => at !== undefined);
+  const first = firsts.length ? Math.min(...firsts) - MINUTE : window.start;
+  return { ...window, start: Math.max(window.start, Math.min(first, window.end - MINUTE)) };
 }
