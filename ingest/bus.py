@@ -257,6 +257,10 @@ class Bus:
 
     async def _on_reconnected(self) -> None:
         log.warning("bus connection is back", url=self._url)
+        # Answers on the cut connection are lost: whoever waits tries again at once, under the same id.
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(BusUnavailable("the connection was cut"))
         for consumer in self._consumers:
             consumer.interrupted()
 

@@ -47,7 +47,7 @@ def test_a_restart_at_any_batch_changes_nothing(
     steady = Ledger(tmp_path / "steady.db")
     normaliser = Normaliser(site, steady.marks)
     restarted = Ledger(tmp_path / "restarted.db")
-    for one in batches(400):
+    for one in batches(150):
         expected = normaliser.normalise(one, NOW + SECOND)
         steady.commit(Lane.TELEMETRY, [expected], NOW)
         if one.seq % 37 == 0:

@@ -1,0 +1,260 @@
+"""The books, with a real outbox at one end and a real store at the other, through crashes."""
+
+import asyncio
+import random
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.outbox import Group, Outbox, Stored
+from ingest.audit import Books, audit, balance
+from ingest.bus import Bus
+from ingest.stores.embedded import EmbeddedStore
+from ingest.stores.memory import MemoryStore
+from readings import Lane, Sample
+from readings.subjects import message_id, samples_subject
+from registry.site import Site
+from tests.ingest.room_process import PLACES
+from tests.ingest.world import NOW, SECOND, Room, eventually, sample
+
+
+class Edge:
+    """An edge as far as the books see it: a real outbox, and a hand that carries batches to the bus."""
+
+    def __init__(self, folder: Path, seed: int = 1) -> None:
+        folder.mkdir(parents=True)
+        self.outbox = Outbox(folder / "outbox.db", folder.name)
+        self.sent: list[Sample] = []
+        self._dice = random.Random(seed)
+        self._clock = NOW
+
+    def take(self, commits: int) -> list[Stored]:
+        batches: list[Stored] = []
+        for _ in range(commits):
+            telemetry = [self._sample() for _ in range(self._dice.randrange(1, 20))]
+            alarms = [sample("smoke-1", "smoke", self._dice.random() < 0.5, self._tick())]
+            self.sent += telemetry + alarms
+            batches += self.outbox.commit(Group({Lane.TELEMETRY: telemetry, Lane.ALARM: alarms}), NOW)
+        return batches
+
+    def _sample(self) -> Sample:
+        source = self._dice.choice(["smoke-1", "smoke-2", "climate-1", "stranger"])
+        if self._dice.random() < 0.2:
+            return sample(source, "battery", 7, NOW)  # the same one again
+        return sample(source, "battery", self._dice.random(), self._tick())
+
+    def _tick(self) -> int:
+        self._clock += SECOND // 100
+        return self._clock
+
+    async def send(self, bus: Bus, batches: list[Stored], *, forget: bool = True) -> None:
+        for one in batches:
+            edge = self.outbox.edge
+            await bus.publish(
+                samples_subject(edge, one.lane), one.payload, message_id(edge, one.lane, one.seq)
+            )
+            if forget:
+                self.outbox.stored(one.lane, one.seq)
+        self.outbox.trim()
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> Iterator[Edge]:
+    edge = Edge(tmp_path / "edges" / "edge-1")
+    yield edge
+    edge.outbox.close()
+
+
+async def settled(bus: Bus, folder: Path) -> Books:
+    """The audit once nothing is under way any more."""
+
+    async def quiet() -> bool:
+        names = [f"{kind}_{lane.name}" for kind in ("SAMPLES", "READINGS") for lane in Lane]
+        return not any([(await bus.jetstream.stream_info(name)).state.messages for name in names])
+
+    await eventually(quiet, "streams empty", limit=60)
+    return await audit(bus.jetstream, folder, folder / "edges")
+
+
+def total(books: Books, name: str) -> int:
+    return sum(getattr(row, name) for row in books.rows)
+
+
+async def test_books_balance_at_every_stage_of_the_way(
+    bus: Bus, site: Site, tmp_path: Path, edge: Edge
+) -> None:
+    batches = edge.take(20)
+    books = await audit(bus.jetstream, tmp_path, tmp_path / "edges")
+    assert books.balanced
+    assert total(books, "waiting") == total(books, "taken") == len(edge.sent)
+
+    await edge.send(bus, batches)
+    books = await audit(bus.jetstream, tmp_path, tmp_path / "edges")
+    assert books.balanced
+    assert total(books, "in_stream") == len(edge.sent)
+
+    async with Room(bus, site, tmp_path, [EmbeddedStore(tmp_path / "readings.db")]):
+        books = await settled(bus, tmp_path)
+    assert books.balanced
+    assert books.proved
+    assert books.first_difference is None
+    assert total(books, "stored") + total(books, "quarantined") + total(books, "duplicates") == len(edge.sent)
+    assert all(total(books, name) > 0 for name in ("stored", "quarantined", "duplicates"))
+    assert balance(tmp_path, tmp_path / "edges").balanced
+
+
+async def test_books_balance_at_any_moment_while_everything_runs(
+    bus: Bus, site: Site, tmp_path: Path, edge: Edge
+) -> None:
+    audits = 0
+    async with Room(bus, site, tmp_path, [EmbeddedStore(tmp_path / "readings.db")]):
+
+        async def load() -> None:
+            for _ in range(60):
+                await edge.send(bus, edge.take(5))
+
+        loading = asyncio.create_task(load())
+        while not loading.done():
+            books = await audit(bus.jetstream, tmp_path, tmp_path / "edges")
+            assert books.balanced, books.first_difference
+            quick = await asyncio.to_thread(balance, tmp_path, tmp_path / "edges")
+            assert quick.balanced, quick.first_difference
+            audits += 1
+        await loading
+        books = await settled(bus, tmp_path)
+    assert books.balanced
+    assert total(books, "taken") == len(edge.sent)
+    assert audits > 3
+
+
+async def test_a_batch_that_is_in_two_places_counts_once(
+    bus: Bus, site: Site, tmp_path: Path, edge: Edge
+) -> None:
+    """The edge has published, but not yet heard that it is stored."""
+    await edge.send(bus, edge.take(5), forget=False)
+    books = await audit(bus.jetstream, tmp_path, tmp_path / "edges")
+    assert (books.balanced, total(books, "waiting")) == (True, 0)
+    async with Room(bus, site, tmp_path, [EmbeddedStore(tmp_path / "readings.db")]):
+        books = await settled(bus, tmp_path)
+    assert (books.balanced, total(books, "waiting")) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    ("file", "statement", "stage"),
+    [
+        (
+            "edges/edge-1/outbox.db",
+            "UPDATE taken SET samples = samples + 1 WHERE source = 'z2m/smoke-2'",
+            "normaliser",
+        ),
+        ("ledger.db", "UPDATE recent SET counts = '[]' WHERE seq = 3 AND lane = 'telemetry'", "normaliser"),
+        ("readings.db", "UPDATE recent SET counts = '[]' WHERE seq = 3 AND lane = 'alarm'", "store embedded"),
+    ],
+)
+async def test_the_first_stage_that_does_not_balance_is_named(
+    bus: Bus, site: Site, tmp_path: Path, edge: Edge, file: str, statement: str, stage: str
+) -> None:
+    await edge.send(bus, edge.take(5))
+    async with Room(bus, site, tmp_path, [EmbeddedStore(tmp_path / "readings.db")]):
+        await settled(bus, tmp_path)
+        with sqlite3.connect(tmp_path / file) as connection:
+            assert connection.execute(statement).rowcount == 1
+        connection.close()
+        for books in (
+            await audit(bus.jetstream, tmp_path, tmp_path / "edges"),
+            balance(tmp_path, tmp_path / "edges"),
+        ):
+            assert not books.balanced
+            assert stage in str(books.first_difference)
+
+
+async def test_a_batch_lost_between_edge_and_bus_is_noticed(
+    bus: Bus, site: Site, tmp_path: Path, edge: Edge
+) -> None:
+    batches = edge.take(5)
+    lost = next(one for one in batches if one.lane is Lane.TELEMETRY)
+    batches.remove(lost)
+    await edge.send(bus, batches)
+    async with Room(bus, site, tmp_path, [EmbeddedStore(tmp_path / "readings.db")]):
+        books = await settled(bus, tmp_path)
+    assert not books.balanced
+    assert sum(row.difference for row in books.rows) == lost.samples
+
+
+async def test_a_store_that_is_behind_is_no_difference(
+    bus: Bus, site: Site, tmp_path: Path, edge: Edge
+) -> None:
+    stuck = EmbeddedStore(tmp_path / "readings.db")
+    await stuck.close()
+    fake = MemoryStore("embedded")
+    fake.fail_next = 10**9
+    await edge.send(bus, edge.take(5))
+    async with Room(bus, site, tmp_path, [fake]) as room:
+        await eventually(lambda: room.normaliser.progress[Lane.TELEMETRY].batches == 5, "normalised")
+        await eventually(lambda: room.normaliser.progress[Lane.ALARM].batches == 5, "normalised")
+        books = await audit(bus.jetstream, tmp_path, tmp_path / "edges")
+        assert books.balanced
+        assert total(books, "stored") == 0
+        assert balance(tmp_path, tmp_path / "edges").balanced
+
+
+async def test_books_balance_after_the_nats_server_was_killed_at_work(
+    nats_server: Any, bus: Bus, site: Site, tmp_path: Path, edge: Edge
+) -> None:
+    async with Room(bus, site, tmp_path, [EmbeddedStore(tmp_path / "readings.db")]):
+        for _ in range(3):
+            await edge.send(bus, edge.take(20))
+            nats_server.kill()
+            await asyncio.to_thread(nats_server.start)
+            await eventually(lambda: bus.connected, "connected again")
+        books = await settled(bus, tmp_path)
+    assert books.balanced, books.first_difference
+    assert total(books, "taken") == len(edge.sent)
+    _compare_values(edge, tmp_path / "readings.db")
+
+
+async def test_nothing_is_lost_or_counted_twice_when_the_process_is_killed_anywhere(
+    nats_server: Any, bus: Bus, tmp_path: Path, edge: Edge
+) -> None:
+    for name in ("embedded",):  # as the gateway does before anything is published
+        for lane in Lane:
+            consumer = await bus.consume(f"READINGS_{lane.name}", f"store-{name}")
+            await consumer.close()
+    command = [sys.executable, "-m", "tests.ingest.room_process", nats_server.url, str(tmp_path)]
+    for place in PLACES:
+        await edge.send(bus, edge.take(30))
+        process = await asyncio.to_thread(
+            subprocess.run, [*command, place, "2"], timeout=60, check=False, capture_output=True
+        )
+        assert process.returncode == -9, process.stderr.decode()
+        books = await audit(bus.jetstream, tmp_path, tmp_path / "edges")
+        assert books.balanced, (place, books.first_difference)
+    process = subprocess.Popen([*command, "-", "0"])
+    try:
+        books = await settled(bus, tmp_path)
+    finally:
+        process.terminate()
+        process.wait()
+    assert books.balanced, books.first_difference
+    assert total(books, "taken") == len(edge.sent)
+    _compare_values(edge, tmp_path / "readings.db")
+
+
+def _compare_values(edge: Edge, path: Path) -> None:
+    """Every value that was sent by a known device is in the store, once."""
+    connection = sqlite3.connect(path)
+    found = connection.execute(
+        "SELECT device, point, ts, value FROM hot JOIN series USING (sid) ORDER BY 1, 2, 3"
+    ).fetchall()
+    connection.close()
+    expected: dict[tuple[str, str, int], Any] = {}
+    for one in edge.sent:
+        device = one.source.removeprefix("z2m/")
+        if device in ("smoke-1", "smoke-2"):
+            expected[device, one.point, one.taken] = one.value
+    assert found == sorted((*key, value) for key, value in expected.items())
