@@ -116,6 +116,8 @@ class Agent:
                 # stop the others.
                 problem = f"{type(error).__name__}: {error}"
                 log.exception("connection %s: its driver broke", wire.connection)
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError  # the driver broke while it was being stopped
             if not state.problem:
                 log.warning("connection %s: %s; trying again", wire.connection, problem)
             state.up, state.problem = False, problem

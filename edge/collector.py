@@ -20,11 +20,11 @@ from edge.routes import Routes
 from readings import Lane, Sample
 
 DELAY: Final = 0.02
-GROUP_INTAKES: Final = 2_000
+GROUP_INTAKES: Final = 500
 """A group is closed at so many intakes."""
-EAGER_INTAKES: Final = 500
+EAGER_INTAKES: Final = 400
 """With so many waiting, telemetry waits no longer."""
-PORT_INTAKES: Final = 2_000
+PORT_INTAKES: Final = 1_000
 """A source with so many uncommitted intakes is not asked for more."""
 
 log = logging.getLogger("edge.collector")
@@ -88,12 +88,15 @@ class Collector:
 
     def add(self, port: Port, intakes: Iterable[Intake]) -> None:
         """Queue `intakes`; see `Port.put`."""
-        lane_of = self._routes.lane
+        source, lanes = "", self._routes.of("")
         for intake in intakes:
             alarm: list[Sample] = []
             telemetry: list[Sample] = []
             for sample in intake.samples:
-                lane = lane_of(sample.source, sample.point)
+                if sample.source != source:
+                    source = sample.source
+                    lanes = self._routes.of(source)
+                lane = lanes[sample.point]
                 if lane is Lane.ALARM:
                     alarm.append(sample)
                 elif lane is not None:

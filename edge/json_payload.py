@@ -49,8 +49,8 @@ def flat(values: Mapping[str, Any], source: str) -> Iterator[tuple[str, Scalar]]
     """
     for point, value in values.items():
         # The common case first: this runs for every value of every message.
-        if value is True or value is False or type(value) is float:
-            yield _name(point, source), value
+        if (value is True or value is False or type(value) is float) and len(point) <= _LONGEST_POINT:
+            yield point, value
         elif type(value) is int:
             yield _name(point, source), _number(value, source)
         elif value is not None:

@@ -30,10 +30,11 @@ from pydantic import Field
 from edge.deliveries import digest
 from edge.intake import Broker, DriverContext, DriverFailed, Intake
 from edge.json_payload import Malformed
+from edge.mqtt_socket import BufferedClient, BufferedSocket
 from readings import Sample
 from registry.model import Model
 
-PAUSE_MESSAGES: Final = 5_000
+PAUSE_MESSAGES: Final = 500
 PAUSE_BYTES: Final = 8 * 1024 * 1024
 READ_BURST: Final = 200
 """Messages read before the event loop gets its turn."""
@@ -94,11 +95,11 @@ class MqttSession:
         """The broker has just confirmed the subscriptions: the connection works."""
         self._unacknowledged: deque[list[int]] = deque()
         """[message id, 1 when it may be acknowledged], as delivered."""
-        self._socket: Any = None
+        self._socket: BufferedSocket | None = None
         self._reading = False
         self._timer: asyncio.TimerHandle | None = None
         self._client_id = settings.client_id or f"gridwarden-{context.edge}-{context.connection}"
-        self._client = paho.Client(
+        self._client = BufferedClient(
             CallbackAPIVersion.VERSION2,
             self._client_id,
             clean_session=False,
@@ -145,14 +146,13 @@ class MqttSession:
             )
         except (OSError, ValueError) as error:
             raise DriverFailed(f"broker {broker.url}: {error}") from error
-        self._socket = self._client.socket()
-        if self._socket is None:
+        self._socket = self._client.wire
+        if self._socket is None or self._client.socket() is None:
             raise DriverFailed(f"broker {broker.url}: {self._lost or 'connection closed'}")
         self._client.on_socket_register_write = self._want_write
         self._client.on_socket_unregister_write = self._no_write
         self._read_on()
-        if self._client.want_write():
-            self._want_write()
+        self._want_write()
         self._tick()
 
     def _tls(self) -> ssl.SSLContext:
@@ -164,14 +164,13 @@ class MqttSession:
     def _close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._client.on_disconnect = None
         if not self._lost:
-            self._client.loop_write()
             self._client.disconnect()
-            self._client.loop_write()
+            self._writable()
         self._release_socket()
         self._client.on_socket_register_write = None
         self._client.on_socket_unregister_write = None
-        self._client.on_disconnect = None
         self._lost = self._lost or "closed"
         self._unacknowledged.clear()
 
@@ -181,29 +180,31 @@ class MqttSession:
         if not self._reading and self._socket is not None and not self._lost:
             self._reading = True
             self._loop.add_reader(self._socket, self._readable)
+            if self._socket.pending():
+                self._loop.call_soon(self._readable)
 
     def _pause(self) -> None:
-        if self._reading:
+        if self._reading and self._socket is not None:
             self._reading = False
             self._loop.remove_reader(self._socket)
 
     def _readable(self) -> None:
-        arrived = self._arrived
+        arrived, wire = self._arrived, self._socket
+        if not self._reading or wire is None:
+            return
         for _ in range(READ_BURST):
             before = len(arrived)
             if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or self._lost:
                 self._fail("connection lost")
                 return
-            if len(arrived) == before and not self._buffered():
+            if len(arrived) == before and not wire.pending():
                 break
         if len(arrived) >= PAUSE_MESSAGES or self._arrived_bytes >= PAUSE_BYTES:
             self._pause()
+        elif wire.pending():
+            self._loop.call_soon(self._readable)
         if arrived:
             self._news.set()
-
-    def _buffered(self) -> bool:
-        """Whether TLS holds bytes that the socket will not be readable for."""
-        return isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
 
     def _want_write(self, *_: object) -> None:
         if self._socket is not None:
@@ -214,8 +215,21 @@ class MqttSession:
             self._loop.remove_writer(self._socket)
 
     def _writable(self) -> None:
-        if self._client.loop_write() != MQTTErrorCode.MQTT_ERR_SUCCESS:
+        wire = self._socket
+        if wire is None:
+            return
+        try:
+            written = self._client.loop_write() == MQTTErrorCode.MQTT_ERR_SUCCESS
+            flushed = wire.flush()
+        except OSError as error:
+            self._fail(f"connection lost: {error.strerror}")
+            return
+        if not written:
             self._fail("connection lost")
+        elif flushed and not self._client.want_write():
+            self._no_write()
+        else:
+            self._want_write()
 
     def _tick(self) -> None:
         """paho sends its signs of life, and misses the broker's, only when it is asked."""

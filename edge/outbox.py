@@ -18,6 +18,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from msgspec import json
+
 from edge.deliveries import DeliveryKeys, pack, unpack
 from edge.outbox_schema import OutboxInUse, OutboxUnavailable, connect, lock
 from readings import Lane, Sample, SampleBatch, wire
@@ -28,7 +30,14 @@ BATCH_SAMPLES: Final = 500
 """A batch holds at most so many samples …"""
 BATCH_BYTES: Final = 512 * 1024
 """… and is halved until it has no more bytes: half of a NATS server's default ``max_payload``."""
-_RECENT_BYTES: Final = 2 * 1024 * 1024
+# One statement instead of one per device: each gives the interpreter away and must get it back.
+_TAKE: Final = """
+INSERT INTO taken
+SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')
+FROM json_each(CAST(? AS TEXT)) WHERE true
+ON CONFLICT DO UPDATE SET samples = samples + excluded.samples
+"""
+_RECENT_BYTES: Final = 512 * 1024
 _DELIVERIES_KEPT: Final = 65_536
 
 
@@ -121,11 +130,7 @@ class Outbox:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", batches)
             connection.executemany("UPDATE lanes SET seq = ?2 WHERE lane = ?1", reached.items())
-            connection.executemany(
-                "INSERT INTO taken VALUES (?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET samples = samples + excluded.samples",
-                _taken(group.samples),
-            )
+            connection.execute(_TAKE, (_taken(group.samples),))
             forgotten = self._write_deliveries(connection, group)
             notes = {**self._new_notes}
             connection.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?)", notes.items())
@@ -334,9 +339,12 @@ class Outbox:
         return book
 
 
-def _taken(samples: Mapping[Lane, Sequence[Sample]]) -> list[tuple[str, str, int]]:
-    return [
-        (lane.value, source, count)
-        for lane, of_lane in samples.items()
-        for source, count in Counter(sample.source for sample in of_lane).items()
-    ]
+def _taken(samples: Mapping[Lane, Sequence[Sample]]) -> bytes:
+    """JSON: [[lane, source, samples], …]."""
+    return json.encode(
+        [
+            (lane.value, source, count)
+            for lane, of_lane in samples.items()
+            for source, count in Counter([sample.source for sample in of_lane]).items()
+        ]
+    )

@@ -45,6 +45,6 @@ class Routes:
         self._of_unknown = _TypeRoutes(None)
         self._by_source = {device.source: by_type.get(device.type, self._of_unknown) for device in devices}
 
-    def lane(self, source: str, point: str) -> Lane | None:
-        """The lane of `point` of the device at `source`; None when its type leaves it out."""
-        return self._by_source.get(source, self._of_unknown)[point]
+    def of(self, source: str) -> Mapping[str, Lane | None]:
+        """Native point → lane for the device at `source`; None for a point that its type leaves out."""
+        return self._by_source.get(source, self._of_unknown)
