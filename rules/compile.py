@@ -138,6 +138,12 @@ class Program:
         return tuple(device.id for device in devices if (plan := self.device(device.id)) and plan.silences)
 
     @cached_property
+    def _kinds(self) -> Mapping[str, Mapping[str, Kind]]:
+        return {
+            kind.id: {point.name: point.kind for point in kind.points} for kind in self.site.types.values()
+        }
+
+    @cached_property
     def _by_type(self) -> Mapping[str, tuple[Rule, ...]]:
         active = [rule for rule in self.rules.values() if rule.enabled]
         return {
@@ -163,15 +169,13 @@ class Program:
                     watches.append((plan, openings))
             if rule.no_data is not None and (plan is not None or not rule.watches):
                 silences.append(_silence_plan(rule, rule.no_data, kind, plan))
-        kinds = {point.name: point.kind for point in kind.points}
-        return DevicePlan(device, labels, kinds, tuple(watches), tuple(silences))
+        return DevicePlan(device, labels, self._kinds[kind.id], tuple(watches), tuple(silences))
 
     def _watch_plan(self, rule: Rule, kind: DeviceType, device: Device) -> WatchPlan | None:
-        own = tuple(
-            sorted(
-                (name, value) for name, value in device.overrides.items() if name.partition(".")[0] == rule.id
-            )
-        )
+        own: tuple[tuple[str, float], ...] = ()
+        if device.overrides:
+            mine = (item for item in device.overrides.items() if item[0].partition(".")[0] == rule.id)
+            own = tuple(sorted(mine))
         key = (rule.id, kind.id, own)
         if key not in self._plans:
             self._plans[key] = _watch_plan(rule, kind, dict(own))

@@ -22,7 +22,7 @@ from rules.reconcile import Reconciliation
 from rules.replay import LIVE
 from rules.silence import Silence
 from rules.speech import Speech, no_alarm
-from rules.state import DEVICE_PREFIX, Changes, EngineState, Mark
+from rules.state import Changes, EngineState, Mark
 from rules.timers import SILENT, Timers, reached
 from rules.verdicts import usable
 from rules.watch import Binding, DeviceRuntime, Turn, Watch
@@ -30,8 +30,12 @@ from rules.watch import Binding, DeviceRuntime, Turn, Watch
 AHEAD = 30_000_000_000
 """A device's time may be this far ahead of its arrival (ns); more is a wrong clock, and arrival counts."""
 
+_FAULT = int(Quality.DEVICE_FAULT)  # plain numbers: the flag's own `&` costs more than a condition
+
 BURST = 1_000
-"""Deadlines that one tick works off, so that none takes longer than some milliseconds."""
+"""Deadlines that one tick looks at, so that none takes longer than some milliseconds …"""
+BURST_FOUND = 100
+"""… and findings after which it stops."""
 
 
 class Engine:
@@ -67,30 +71,31 @@ class Engine:
         """
         turn = self._turn(now, replayed=replayed)
         ordered = sorted(readings, key=_order)
+        next_deadline, device_of = self._timers.next, self._house.device
         index, count = 0, len(ordered)
         while index < count:
             first = ordered[index]
             end = index + 1
             while end < count and _same_moment(first, ordered[end]):
                 end += 1
-            at = event_time(first)
-            upcoming = self._timers.next()
+            at = first.time if first.time <= first.received + AHEAD else first.received
+            upcoming = next_deadline()
             if upcoming is not None and upcoming <= at:
                 self._deadlines(min(at, now), turn)
-            device = self._house.device(first.device, now)
+            device = device_of(first.device, now)
             if device is not None:
                 turn.past = now - at > LIVE and now - first.taken > LIVE
-                self._moment(device, ordered[index:end], at, turn)
+                self._moment(device, (first,) if end == index + 1 else ordered[index:end], at, turn)
             index = end
         return turn.findings
 
     def tick(self, now: int) -> list[Finding]:
         """Fire the deadlines that `now` has reached.
 
-        At most `BURST` of them: while `next_deadline` is not after `now`, call again.
+        A burst of them takes several calls: while `next_deadline` is not after `now`, call again.
         """
         turn = self._turn(now)
-        self._deadlines(now, turn, BURST)
+        self._deadlines(now, turn, in_bursts=True)
         return turn.findings
 
     def next_deadline(self) -> int | None:
@@ -153,7 +158,7 @@ class Engine:
             bindings = device.by_point.get(point)
             if bindings is None:
                 continue
-            fault = bool(reading.quality & Quality.DEVICE_FAULT)
+            fault = int.__and__(reading.quality, _FAULT) != 0
             mark = marks.points.get(point)
             if mark is None:
                 marks.points[point] = Mark(at, at if value is not None else 0, value, event, fault)
@@ -172,7 +177,7 @@ class Engine:
             device.values[point] = value
             touched = bindings if not touched else touched + bindings
         if heard:
-            self._speech.dirty.add(DEVICE_PREFIX + device.plan.device.id)
+            self._speech.dirty.add(device.key)
             if device.unheard:
                 self._silence.heard(device, at, turn)
         if late:
@@ -205,12 +210,12 @@ class Engine:
             if evidence:
                 self._judgement.late(binding.watch, values, at, newest, evidence, turn)
 
-    def _deadlines(self, limit: int, turn: Turn, most: int = 2**63) -> None:
+    def _deadlines(self, limit: int, turn: Turn, *, in_bursts: bool = False) -> None:
         for count, alarm in enumerate(self._timers.due(limit), start=1):
             watch = self._house.watches.get(alarm)
             if watch is not None:
                 self._wake(watch, limit, turn)
-            if count >= most:
+            if in_bursts and (count >= BURST or len(turn.findings) >= BURST_FOUND):
                 break
 
     def _wake(self, watch: Watch, limit: int, turn: Turn) -> None:
@@ -232,7 +237,8 @@ def event_time(reading: Reading) -> int:
 
 
 def _order(reading: Reading) -> tuple[int, str, str]:
-    return (event_time(reading), reading.device, reading.event)
+    time, received = reading.time, reading.received  # as `event_time`
+    return (time if time <= received + AHEAD else received, reading.device, reading.event)
 
 
 def _same_moment(first: Reading, other: Reading) -> bool:

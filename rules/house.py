@@ -19,10 +19,8 @@ class House:
 
     def device(self, device_id: str, now: int) -> DeviceRuntime | None:
         """The device, known from `now` on if it is new; None when no rule wants to hear of it."""
-        try:
+        if device_id in self._devices:
             return self._devices[device_id]
-        except KeyError:
-            pass
         plan = self.program.device(device_id)
         wanted = plan is not None and (plan.watches or plan.silences)
         found = self._devices[device_id] = self._made(plan, now) if plan is not None and wanted else None

@@ -29,7 +29,7 @@ _TYPES: Final[dict[Kind, tuple[type, ...]]] = {
 
 def usable(value: Scalar, kind: Kind) -> bool:
     """Whether `value` says something about a point of this kind; NaN and infinity do not."""
-    if isinstance(value, float):
+    if type(value) is float:
         return kind is Kind.NUMBER and isfinite(value)
     return type(value) in _TYPES[kind]  # exactly: True is no number here
 

@@ -117,8 +117,9 @@ class Story:
     def pass_time(self, until: int) -> None:
         """Tick at every deadline up to `until`."""
         while (deadline := self.engine.next_deadline()) is not None and deadline <= until:
-            if not deadline:  # a fresh engine wants to be told the time before it knows
+            if deadline == 0:  # a fresh engine wants to be told the time before it knows
                 self.findings += self.engine.tick(self.clock)
+                self.stored.take(self.engine)
             else:
                 self.done(self.engine.tick(max(deadline, self.clock)))
         self.clock = max(self.clock, until)
