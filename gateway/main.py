@@ -35,19 +35,22 @@ from gateway.queues import Queues
 from gateway.rates import Rates
 from gateway.rule_runner import RuleRunner
 from gateway.status import PARTS, Part, Status, trouble_of
+from ingest.audit import STORES
 from ingest.bus import Bus, BusUnavailable, Credentials
 from ingest.database import StoreUnavailable
 from ingest.ledger import Ledger
-from ingest.service import NormaliserService, WriterService
+from ingest.service import NormaliserService, WriterService, durable_name
 from ingest.stores import History
 from ingest.stores.embedded import EmbeddedStore, Retention
 from ingest.stores.embedded_reader import EmbeddedHistory
 from ingest.stores.influx import InfluxStore
 from ingest.stores.influx_client import InfluxSettings
 from ingest.stores.influx_reader import InfluxHistory
-from ingest.streams import StreamLimits, StreamMismatch
+from ingest.streams import StreamLimits, StreamMismatch, forget_consumer
 from language import N_, Message
+from readings.lanes import Lane
 from readings.reading import Reading
+from readings.subjects import readings_stream
 from registry.problems import InvalidConfiguration
 from registry.site import Site
 from rules.compile import compile_rules
@@ -202,8 +205,15 @@ class _Gateway:
                 answers = InfluxHistory(settings, self.site)
                 stack.push_async_callback(answers.close)
                 history = answers
+        await self._forget_unused(bus, {writer.store.name for writer in writers})
         assert history is not None  # noqa: S101 - GatewayConfig demands a store
         return writers, history
+
+    async def _forget_unused(self, bus: Bus, used: set[str]) -> None:
+        """A store that is no longer configured must not hold the streams until they are full."""
+        for store in STORES.keys() - used:
+            for lane in Lane:
+                await forget_consumer(bus.jetstream, readings_stream(lane), durable_name(store))
 
     def _influx_settings(self, config: InfluxConfig) -> InfluxSettings:
         try:

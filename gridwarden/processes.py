@@ -1,4 +1,4 @@
-"""Child processes: started in order, watched, restarted with back-off, stopped in reverse order.
+"""Child processes: started in order, watched, restarted with back-off, stopped in stages.
 
 No child outlives its parent: each asks the kernel (``PR_SET_PDEATHSIG``) for SIGTERM when the parent is
 gone, kill -9 included. What a child writes goes to a log file of its own.
@@ -40,6 +40,8 @@ class Child:
     command: Sequence[str]
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    stage: int = 0
+    """Children of a higher stage feed those of a lower one, and are stopped before them."""
     patience: float = 2.0
     """Seconds that it gets to stop before it is killed."""
     process: asyncio.subprocess.Process | None = None
@@ -140,13 +142,13 @@ class Supervisor:
             await child.start()
 
     async def stop(self) -> None:
-        """Stop all children, the last started first."""
+        """Stop all children, the highest stage first; those of one stage together."""
         self._stopping = True
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
-        for child in reversed(self._children):
-            await child.stop()
+        for stage in sorted({child.stage for child in self._children}, reverse=True):
+            await asyncio.gather(*(child.stop() for child in self._children if child.stage == stage))
 
 
 def own_command(*arguments: str) -> list[str]:

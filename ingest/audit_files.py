@@ -59,11 +59,16 @@ class StageBooks:
 
 
 def read_outbox(path: Path) -> OutboxBooks:
-    """The books in an edge's outbox; raises `StoreUnavailable`."""
+    """The books in an edge's outbox; empty while its agent starts for the first time.
+
+    Raises `StoreUnavailable`.
+    """
     books = OutboxBooks()
     with closing(open_reader(path)) as connection:
         try:
             connection.execute("BEGIN")
+            if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'taken'").fetchone():
+                return books
             for lane, source, n in connection.execute("SELECT lane, source, samples FROM taken"):
                 books.taken[Lane(lane), source] = n
             for lane, seq in connection.execute("SELECT lane, seq FROM lanes"):

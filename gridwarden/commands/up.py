@@ -153,7 +153,8 @@ class _Up:
                             "--broker", f"mqtt://127.0.0.1:{options.mqtt_port}",
                         ),
                         self._log("simulators"),
-                        patience=1.0,
+                        stage=1,
+                        patience=1.5,
                     )
                 )  # fmt: skip
                 done(tell("{devices} devices, scenario {scenario}",
@@ -168,7 +169,9 @@ class _Up:
                     "edge",
                     self.secrets / "nats-edge",
                 )
-                await self._run(Child(f"edge-{edge}", command, self._log(f"edge-{edge}")))
+                await self._run(
+                    Child(f"edge-{edge}", command, self._log(f"edge-{edge}"), stage=1, patience=3.0)
+                )
                 done("")
 
     def _configuration(self) -> Configuration:
