@@ -13,6 +13,7 @@ from cases.sla import SECOND
 from cases.states import Letter, Rank, State
 from language import N_, Message
 from registry.categories import EvidenceKind
+from rules.findings import Condition
 
 DAY: Final = 86_400 * SECOND
 REOPEN_WITHIN: Final = 7 * DAY
@@ -20,6 +21,15 @@ CALLBACK_ATTEMPTS: Final = 3
 REWORK_ESCALATES: Final = 3
 EXTENSIONS: Final = 2
 PRIORITIES: Final = ("P1", "P2", "P3", "P4")
+
+_CONDITIONS: Final = {
+    Condition.NORMAL: N_("over"),
+    Condition.PENDING: N_("pending"),
+    Condition.PREALARM: N_("in pre-alarm"),
+    Condition.ACTIVE: N_("active"),
+    Condition.RECOVERING: N_("recovering"),
+    Condition.LATCHED: N_("latched"),
+}
 
 Check = Callable[[Case, Action, int], Message | None]
 
@@ -230,7 +240,7 @@ def _alarms_quiet(case: Case, action: Action, now: int) -> Message | None:
     first = case.standing[0]
     return Message(
         N_("The linked alarm {alarm} is still {condition}; it must be over or reset first."),
-        {"alarm": first.alarm, "condition": first.condition.value},
+        {"alarm": first.alarm, "condition": Message(_CONDITIONS[first.condition])},
     )
 
 

@@ -61,12 +61,7 @@ def advance(case: Case, action: Action, now: int, hours: Hours = WALL_CLOCK) -> 
     """
     row = _row_for(case, action)
     if not row.who & action.actor.letters:
-        raise Refused(
-            Message(
-                N_("{role} may not do this: {action}."),
-                {"role": action.actor.role, "action": action.act.value},
-            )
-        )
+        raise Refused(Message(N_("Your role may not do this: {action}."), {"action": _named(action.act)}))
     for guard in row.needs:
         if problem := guard.check(case, action, now):
             raise Refused(problem)
@@ -152,10 +147,14 @@ def _row_for(case: Case, action: Action) -> Row:
         raise Refused(
             Message(
                 N_("This is not possible now: {action} (the case is {state})."),
-                {"action": action.act.value, "state": case.state.value},
+                {"action": _named(action.act), "state": Message(STATE_NAMES[case.state])},
             )
         )
     return row
+
+
+def _named(act: Act) -> Message:
+    return Message(ACT_NAMES[act])
 
 
 def _routed(row: Row, case: Case) -> bool:

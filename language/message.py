@@ -13,6 +13,8 @@ def N_(template: str) -> str:  # noqa: N802 - the name gettext's extractors look
 class Message:
     """An English template (``str.format`` fields) and the values for it.
 
+    A value that is itself a message is translated along with the sentence it stands in.
+
     ``str(message)`` is the English sentence: for logs, exceptions and tests.
     """
 

@@ -28,7 +28,11 @@ class Translator:
     def __call__(self, message: Message | str) -> str:
         """The sentence in this translator's language; an untranslated one stays English."""
         if isinstance(message, Message):
-            return self._catalogue.gettext(message.template).format(**message.values)
+            values = {
+                name: self(value) if isinstance(value, Message) else value
+                for name, value in message.values.items()
+            }
+            return self._catalogue.gettext(message.template).format(**values)
         return self._catalogue.gettext(message) if message else ""
 
 

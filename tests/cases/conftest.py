@@ -1,5 +1,6 @@
 """A small community, its desk and its store, and the moves that every story here is made of."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -255,11 +256,22 @@ def site() -> Site:
     return community()
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file that has been through the migrations once, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "operations.db"
+    made = OperationsStore(f"sqlite:///{path}")
+    made.migrate()
+    made.close()
+    return path
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[OperationsStore]:
+def store(tmp_path: Path, migrated: Path) -> Iterator[OperationsStore]:
     """An operations database, ready for use."""
-    opened = OperationsStore(f"sqlite:///{tmp_path / 'operations.db'}")
-    opened.migrate()
+    path = tmp_path / "operations.db"
+    shutil.copyfile(migrated, path)
+    opened = OperationsStore(f"sqlite:///{path}")
     yield opened
     opened.close()
 

@@ -2,55 +2,43 @@
 
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
+
+from sqlalchemy import event
 
 from cases.store import AlarmFilter, OperationsStore
 
-ROOT = Path(__file__).parents[2]
 
-PROGRAM = """
-import os, signal, sys
-from pathlib import Path
-from sqlalchemy import event
-sys.path.insert(0, {root!r})
-import importlib.util
-spec = importlib.util.spec_from_file_location("stories", {conftest!r})
-stories = importlib.util.module_from_spec(spec)
-sys.modules["stories"] = stories
-spec.loader.exec_module(stories)
-from cases.desk import Desk
-from cases.store import OperationsStore
+def commit_batch(store: OperationsStore, story, kill_at: int) -> int:
+    """One batch in a transaction, killed (SIGKILL) after statement `kill_at`; gives the statements run."""
+    run = 0
 
-store = OperationsStore(sys.argv[1])
-story = stories.Story(stories.community(), Desk(stories.community(), stories.starter_rules()), store)
-left = int(sys.argv[2])
+    def power_goes(*_: object) -> None:
+        nonlocal run
+        run += 1
+        if run == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-@event.listens_for(store._writer, "after_cursor_execute")
-def power_goes(*_):
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-with store.transaction() as tx:
-    story.desk.report([story.finding("s1"), story.finding("s2"), story.finding("s3")], tx, story.now)
-    tx.save_engine(0, {{"smoke:s1": b"state"}}, b"marks", {{"READINGS_ALARM": 42}})
-print("committed", left)
-"""
+    event.listen(store._writer, "after_cursor_execute", power_goes)
+    with store.transaction() as tx:
+        findings = [story.finding("s1"), story.finding("s2"), story.finding("s3")]
+        story.desk.report(findings, tx, story.now)
+        tx.save_engine(0, {"smoke:s1": b"state"}, b"marks", {"READINGS_ALARM": 42})
+    return run
 
 
-def run(url: str, statement: int) -> subprocess.CompletedProcess[str]:
-    program = PROGRAM.format(root=str(ROOT), conftest=str(Path(__file__).with_name("conftest.py")))
-    return subprocess.run(
-        [sys.executable, "-c", program, url, str(statement)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        check=False,
-    )
+def in_another_process(story, kill_at: int) -> int:
+    """How a process ended that committed the batch to the story's database: 0, or minus the signal."""
+    url = story.store.url.render_as_string()
+    story.store.close()  # no connection crosses the fork
+    child = os.fork()
+    if child == 0:
+        code = 3
+        try:
+            commit_batch(OperationsStore(url), story, kill_at)
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def kept(store: OperationsStore) -> tuple[int, int, dict[str, int]]:
@@ -60,19 +48,16 @@ def kept(store: OperationsStore) -> tuple[int, int, dict[str, int]]:
         return alarms, cases, tx.load_engine().positions
 
 
-def test_a_kill_between_two_statements_leaves_nothing_and_the_next_try_leaves_everything(store, tmp_path):
+def test_a_kill_after_any_statement_leaves_nothing_and_the_next_try_leaves_everything(story, tmp_path):
     other = OperationsStore(f"sqlite:///{tmp_path / 'count.db'}")
     other.migrate()
-    whole = run(other.url.render_as_string(), 10_000)
+    statements = commit_batch(other, story, 0)
     other.close()
-    statements = 10_000 - int(whole.stdout.split()[1])
-    url = store.url.render_as_string()
-    for statement in (1, statements // 2, statements - 3, statements):
-        killed = run(url, statement)
-        assert killed.returncode == -signal.SIGKILL, killed.stdout + killed.stderr
-        assert kept(store) == (0, 0, {})
-    finished = run(url, 10_000)
-    assert finished.returncode == 0, finished.stderr
-    assert kept(store) == (3, 2, {"READINGS_ALARM": 42})
-    with store.reading() as books:
+    assert statements > 10
+    for statement in range(1, statements + 1):
+        assert in_another_process(story, statement) == -signal.SIGKILL
+        assert kept(story.store) == (0, 0, {})
+    assert in_another_process(story, 0) == 0
+    assert kept(story.store) == (3, 2, {"READINGS_ALARM": 42})
+    with story.store.reading() as books:
         assert all(books.broken_history(case.id) is None for case in books.cases().items)
