@@ -143,7 +143,9 @@ class OperationsStore:
     def _open(self, url: URL, *, readonly: bool) -> Engine:
         if not self._sqlite:
             engine = create_engine(url, pool_pre_ping=True)
-            return engine.execution_options(postgresql_readonly=True) if readonly else engine
+            if not readonly:
+                return engine
+            return engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
         engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT}, pool_size=8, max_overflow=24)
         event.listen(engine, "connect", _prepare_reader if readonly else _prepare_writer)
         event.listen(engine, "begin", _begin_reading if readonly else _begin_writing)
