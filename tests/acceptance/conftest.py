@@ -132,8 +132,11 @@ class Installation:
         assert self.process is not None
         found = {}
         for child in psutil.Process(self.process.pid).children():
-            line = " ".join(child.cmdline())
-            if match := re.search(r"gridwarden edge .*--id (\S+)", line):
+            try:
+                line = " ".join(child.cmdline())
+            except psutil.Error:  # it has just ended
+                continue
+            if match := re.search(r"-m edge .*--id (\S+)", line):
                 found[f"edge-{match[1]}"] = child
             elif match := re.search(r"gridwarden (gateway|simulate)|(nats-server)", line):
                 found[{"gateway": "gateway", "simulate": "simulators"}.get(match[1] or "", "nats")] = child
