@@ -22,12 +22,12 @@ class ReadOnly:
         self._path = path
         self._connection: sqlite3.Connection | None = None
 
-    def rows(self, query: str) -> list[tuple[object, ...]]:
+    def rows(self, query: str, *values: str) -> list[tuple[object, ...]]:
         """The answer; empty while the file or table is missing or locked."""
         try:
             if self._connection is None:
                 self._connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=1)
-            return self._connection.execute(query).fetchall()
+            return self._connection.execute(query, values).fetchall()
         except sqlite3.OperationalError:
             return []
 
@@ -40,14 +40,16 @@ class ReadOnly:
 class StoredAndRuled:
     """Batches that the embedded store and the rules have committed."""
 
-    def __init__(self, gateway: Path) -> None:
+    def __init__(self, gateway: Path, *, without: str = "") -> None:
+        """`without` is an edge whose batches do not count."""
+        self._without = without
         self._readings = ReadOnly(gateway / "readings.db")
         self._operations = ReadOnly(gateway / "operations.db")
 
     def __call__(self) -> tuple[int, int]:
         """(stored, ruled) since the beginning."""
-        stored = self._readings.rows("SELECT sum(last - first + 1) FROM done")
-        ranges = self._operations.rows("SELECT ranges FROM engine_done")
+        stored = self._readings.rows("SELECT sum(last - first + 1) FROM done WHERE edge != ?", self._without)
+        ranges = self._operations.rows("SELECT ranges FROM engine_done WHERE edge != ?", self._without)
         ruled = sum(last - first + 1 for (text,) in ranges for first, last in json.loads(str(text)))
         return int(str(stored[0][0])) if stored and stored[0][0] is not None else 0, ruled
 

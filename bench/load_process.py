@@ -13,7 +13,6 @@ import uvloop
 
 from bench.community import Traffic, traffic
 from bench.figures import CannotMeasure
-
 from registry.loading import load_site
 from simulators.load import BatchLoad, LoadResult, MessageLoad, numbered, publish_batches, publish_messages
 
@@ -29,9 +28,12 @@ def batches(
     rate: float,
     seconds: float,
     first_seq: dict[str, int],
+    *,
+    without: str = "",
 ) -> dict[str, object]:
     """A plan: the devices of `site` say everything they can, `rate` readings a second in all (0: as fast as
-    they are taken), in batches as their edges send them. `first_seq` is by ``edge/lane``.
+    they are taken), in batches as their edges send them. `first_seq` is by ``edge/lane``; `without`
+    is an edge that does not speak.
     """
     return {
         "kind": "batches",
@@ -42,6 +44,7 @@ def batches(
         "rate": rate,
         "seconds": seconds,
         "first_seq": first_seq,
+        "without": without,
     }
 
 
@@ -64,7 +67,7 @@ async def _batches(plan: dict[str, Any]) -> dict[str, Any]:
     site = load_site(Path(plan["site"])).site
     if site is None:
         raise CannotMeasure(f"{plan['site']} does not load")
-    said = traffic(site)
+    said = [each for each in traffic(site) if each.edge != plan["without"]]
     series = sum(len(each.series) for each in said)
     loads = [
         BatchLoad(

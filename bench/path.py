@@ -41,7 +41,7 @@ async def measure(conditions: Conditions) -> list[Figure]:
                 conditions.tell(f"offering {offered:,.0f} readings/s for {conditions.seconds:g} s")
                 shares = Shares(place.processes)
                 found = await sender.send(offered, conditions.seconds, WARM_UP * conditions.seconds)
-                used = shares.tell()
+                used, cost = shares.tell(), shares.micros("gateway", found.readings)
                 if found.rate < offered * 0.97:
                     break
                 guess = found
@@ -60,13 +60,17 @@ async def measure(conditions: Conditions) -> list[Figure]:
         )
         if conditions.profile is not None:
             note += "; while sampled for the profile"
-    return [Figure("path", "readings stored and ruled, sustained", found.rate, "/s", GOAL, note)]
+    return [
+        Figure("path", "readings stored and ruled, sustained", found.rate, "/s", GOAL, note),
+        Figure("path", "gateway's processor time per reading", cost, "µs"),
+    ]
 
 
 class Sent:
     """What one load came to."""
 
-    def __init__(self, rate: float, offered: float, drained: float) -> None:
+    def __init__(self, readings: int, rate: float, offered: float, drained: float) -> None:
+        self.readings = readings
         self.rate = rate
         self.offered = offered
         self.drained = drained
@@ -75,9 +79,11 @@ class Sent:
 class Sender:
     """Sends loads one after the other, with numbers that go on."""
 
-    def __init__(self, place: Installation, counter: StoredAndRuled) -> None:
+    def __init__(self, place: Installation, counter: StoredAndRuled, *, without: str = "") -> None:
+        """`without` is an edge that is not to be spoken for: it runs itself."""
         self._place = place
         self._counter = counter
+        self._without = without
         self._next: dict[str, int] = {}
         self._done = 0
 
@@ -85,7 +91,14 @@ class Sender:
         """Begin to send, `rate` readings a second."""
         place = self._place
         plan = batches(
-            place.folder / "site", place.nats.url, "edge", place.secret("edge"), rate, seconds, self._next
+            place.folder / "site",
+            place.nats.url,
+            "edge",
+            place.secret("edge"),
+            rate,
+            seconds,
+            self._next,
+            without=self._without,
         )
         return await place.load(plan)
 
@@ -105,7 +118,7 @@ class Sender:
             raise CannotMeasure(f"{course.last} batches done, but only {total} sent")
         self._done = total
         offered = result["readings"] / max((result["ended"] - result["began"]) / 1e9, 1e-9)
-        return Sent(course.rate(since) * BATCH, offered, time.monotonic() - stopped)
+        return Sent(int(result["readings"]), course.rate(since) * BATCH, offered, time.monotonic() - stopped)
 
     def _both(self) -> int:
         return min(self._counter())
