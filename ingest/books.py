@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+import msgspec
+
 from ingest import bulk
 from ingest.database import StoreUnavailable, transaction
 from ingest.normaliser import Count
@@ -41,6 +43,7 @@ CREATE INDEX IF NOT EXISTS quarantine_source ON quarantine (edge, source, point,
 
 KEEP_RECENT: Final = 60 * 1_000_000_000
 """How long a batch stays cuttable: an audit must have read every stage within this time."""
+_json = msgspec.json.encode
 _FOLD: Final = 512
 """Batches folded into the books in one commit."""
 
@@ -57,7 +60,8 @@ class Books:
             connection.execute(statement)
         self._done: dict[tuple[str, str], Sequences] = {}
         self._changed: dict[tuple[str, str], Sequences] = {}
-        self._accounts: dict[tuple[str, str, str, str, str], int] = {}
+        self._accounts: dict[tuple[str, str], dict[tuple[str, str, str], int]] = {}
+        self._last_account = 0
         self.reload()
 
     def reload(self) -> None:
@@ -67,12 +71,13 @@ class Books:
             ranges.setdefault((edge, lane), []).append((first, last))
         self._changed = {}
         self._done = {key: Sequences(found) for key, found in ranges.items()}
-        self._accounts = {
-            (edge, lane, source, device, outcome): number
-            for number, edge, lane, source, device, outcome in self._connection.execute(
-                "SELECT id, edge, lane, source, device, outcome FROM accounts"
-            )
-        }
+        self._accounts = {}
+        self._last_account = 0
+        for number, edge, lane, source, device, outcome in self._connection.execute(
+            "SELECT id, edge, lane, source, device, outcome FROM accounts"
+        ):
+            self._accounts.setdefault((edge, lane), {})[source, device, outcome] = number
+            self._last_account = max(self._last_account, number)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -107,8 +112,9 @@ class Books:
                 done = self._changed[key] = self._done.get(key, Sequences()).copy()
             if not done.add(batch.seq):
                 raise ValueError(f"batch {batch} is in the books already")
-            flat = [[self._account(*key, count), count.n] for count in counts]
-            recent += (*key, batch.seq, now, json.dumps(flat, separators=(",", ":")))
+            accounts = self._accounts.setdefault(key, {})
+            flat = [(accounts.get(count[:3]) or self._new_account(*key, count), count.n) for count in counts]
+            recent += (*key, batch.seq, now, _json(flat).decode())
         bulk.insert(self._connection, "INSERT INTO recent (edge, lane, seq, at, counts)", 5, recent)
         for (edge, lane), done in self._changed.items():
             self._connection.execute("DELETE FROM done WHERE edge = ? AND lane = ?", (edge, lane))
@@ -131,13 +137,14 @@ class Books:
             rows,
         )
 
-    def _account(self, edge: str, lane: str, count: Count) -> int:
-        key = (edge, lane, count.source, count.device, count.outcome)
-        number = self._accounts.get(key)
-        if number is None:
-            number = self._accounts[key] = len(self._accounts) + 1
-            self._connection.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)", (number, *key))
-        return number
+    def _new_account(self, edge: str, lane: str, count: Count) -> int:
+        self._last_account += 1
+        key = (count.source, count.device, count.outcome)
+        self._connection.execute(
+            "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)", (self._last_account, edge, lane, *key)
+        )
+        self._accounts[edge, lane][key] = self._last_account
+        return self._last_account
 
     def _fold(self, before: int) -> None:
         """Add up the numbers of batches older than `before` in one statement without the interpreter."""

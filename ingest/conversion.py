@@ -29,6 +29,8 @@ NO_VALUE_WORDS: Final = frozenset(
 )
 """What devices and bridges say when they have no value; never "normal"."""
 
+_WORDS_KNOWN: Final = 32
+"""Spellings a switch remembers; a device has two or three."""
 _GOOD: Final[int] = int(Quality.GOOD)
 _UNKNOWN: Final = (math.nan, int(Quality.NOT_A_NUMBER))
 _OUT_OF_RANGE: Final[int] = int(Quality.OUT_OF_RANGE)
@@ -95,10 +97,20 @@ def _binary(point: Point) -> Convert:
     told = frozenset(map(_key, point.true_when))
     words = {key for key in told if isinstance(key, str)}
     invert = point.invert
+    known: dict[str, tuple[Scalar, int]] = {}
 
     def convert(value: Scalar) -> tuple[Scalar, int]:
         if type(value) is bool and not told:
             return value is not invert, _GOOD
+        if type(value) is str:
+            if (result := known.get(value)) is None:
+                result = understand(value)
+                if len(known) < _WORDS_KNOWN:
+                    known[value] = result
+            return result
+        return understand(value)
+
+    def understand(value: Scalar) -> tuple[Scalar, int]:
         key = _key(value)
         if told:
             switched = key in told

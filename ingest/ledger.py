@@ -6,6 +6,7 @@ gone round, the journal before them goes.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -38,8 +39,18 @@ _shard_decoder = msgspec.msgpack.Decoder(list[tuple[int, int, list[tuple[int, Se
 _journal_decoder = msgspec.msgpack.Decoder(list[Seen])
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A group of batches, ready to be committed: what its marks learned, perhaps a shard of all marks."""
+
+    lane: Lane
+    group: Sequence[Normalised]
+    journal: list[int | Seen]
+    shard: tuple[int, bytes] | None
+
+
 class Ledger:
-    """The normaliser's file. `commit` blocks and belongs in a thread; one caller per lane at a time."""
+    """The normaliser's file. `commit` blocks and belongs in a thread; one caller at a time."""
 
     def __init__(self, path: Path) -> None:
         """Open or make the ledger; raises `ingest.database.StoreUnavailable`."""
@@ -57,23 +68,40 @@ class Ledger:
         """Whether the batch was committed: then it needs only an acknowledgement."""
         return self.books.is_done(*batch)
 
-    def commit(self, lane: Lane, group: Sequence[Normalised], now: int) -> None:
-        """Commit batches of `lane` with everything that became of them; `now` in ns since 1970 UTC.
+    def prepare(self, lane: Lane, group: Sequence[Normalised]) -> Prepared:
+        """Make the batches that were normalised last ready to be committed.
 
-        Raises `ingest.database.StoreUnavailable`; then nothing was committed and the same call may be
-        made again.
+        Call it before the next batch of `lane` is normalised: it may save a part of the marks, which
+        must be those that these batches left.
         """
-        # After a commit that failed but reached the disk all the same, the second try has nothing to do.
-        group = [done for done in group if not self.is_done(_identity(done))]
         journal: list[int | Seen] = []
-        series: list[str | int] = []
         for done in group:
             journal += done.journal
+        shard: tuple[int, bytes] | None = None
+        self._since_shard[lane] += len(journal) // 3
+        if self._since_shard[lane] >= _SHARD_EVERY:
+            turn = self._turn[lane]
+            shard = (turn, _encode(self.marks[lane].shard(turn, _SHARDS)))
+            self._turn[lane] = (turn + 1) % _SHARDS
+            self._since_shard[lane] = 0
+        return Prepared(lane, group, journal, shard)
+
+    def commit(self, prepared: Prepared, now: int) -> None:
+        """Commit batches with everything that became of them; `now` in ns since 1970 UTC.
+
+        Groups of a lane must be committed in the order in which they were prepared. Raises
+        `ingest.database.StoreUnavailable`; then nothing was committed and the same call may be made again.
+        """
+        lane, group = prepared.lane, prepared.group
+        if not group or self.is_done(_identity(group[0])):
+            return  # an earlier try failed and had reached the disk all the same
+        series: list[str | int] = []
+        for done in group:
             for sid, device, point in done.fresh:
                 series += (lane.value, sid, device, point)
         with self.books.transaction():
             bulk.insert(self._connection, "INSERT INTO series", 4, series)
-            self._save_marks(lane, journal)
+            self._save_marks(prepared)
             self.books.record(((_identity(done), done.counts) for done in group), now)
             self.books.quarantine((entry for done in group for entry in done.quarantined), now)
 
@@ -88,29 +116,25 @@ class Ledger:
         """Close the file."""
         self._connection.close()
 
-    def _save_marks(self, lane: Lane, journal: list[int | Seen]) -> None:
-        if not journal:
+    def _save_marks(self, prepared: Prepared) -> None:
+        if not prepared.journal:
             return
+        lane = prepared.lane.value
         row = self._connection.execute(
-            "INSERT INTO journal (lane, learned) VALUES (?, ?)", (lane.value, _encode(journal))
+            "INSERT INTO journal (lane, learned) VALUES (?, ?)", (lane, _encode(prepared.journal))
         )
-        since = self._since_shard[lane] + len(journal) // 3
-        if since < _SHARD_EVERY:
-            self._since_shard[lane] = since
+        if prepared.shard is None:
             return
-        turn = self._turn[lane]
+        number, marks = prepared.shard
         self._connection.execute(
-            "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)",
-            (lane.value, turn, row.lastrowid, _encode(self.marks[lane].shard(turn, _SHARDS))),
+            "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)", (lane, number, row.lastrowid, marks)
         )
         # The oldest shard still needs what came after it; a shard that was never saved needs everything.
         self._connection.execute(
             "DELETE FROM journal WHERE lane = ?1 AND id <= (SELECT min(upto) FROM marks WHERE lane = ?1)"
             " AND (SELECT count(*) FROM marks WHERE lane = ?1) = ?2",
-            (lane.value, _SHARDS),
+            (lane, _SHARDS),
         )
-        self._turn[lane] = (turn + 1) % _SHARDS
-        self._since_shard[lane] = 0
 
     def _restore(self, lane: Lane) -> Marks:
         marks = Marks()

@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ingest.clocks import ClockLimits, event_time
 from ingest.conversion import Convert, Unusable, compile_point
 from ingest.quarantine import Quarantined, Reason
-from ingest.series_marks import Mark, Marks, Seen
+from ingest.series_marks import REMEMBERED, Mark, Marks, Seen
 from language import N_, Message
 from readings import Lane, Quality, Reading, ReadingBatch, Sample, SampleBatch, wire
 from readings.units import UnknownUnit
@@ -49,8 +49,7 @@ class Registry(Protocol):
         """The point that the device's wire calls `native`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """So many samples of a source (a device) had this outcome."""
 
     source: str
@@ -107,11 +106,14 @@ class Normaliser:
         self._marks = marks
         self._limits = limits or ClockLimits()
         self._channels: dict[tuple[str, Lane], _Channels] = {}
+        self._devices: dict[str, dict[str, str]] = {}
+        """Device ids by edge and source."""
 
     def set_site(self, site: Registry) -> None:
         """Use `site` from the next batch on."""
         self._site = site
         self._channels = {}
+        self._devices = {}
 
     def normalise(self, batch: SampleBatch, received: int, *, replayed: bool = False) -> Normalised:
         """The readings of `batch`, and what became of every sample that is not one of them.
@@ -155,14 +157,19 @@ class Normaliser:
             mark = channel.mark
             if time < mark.last:
                 quality |= _LATE
-            if time in mark.recent:
+            recent = mark.recent
+            if time in recent:
                 placed = mark.place(time, seen)
                 if placed is None:
                     duplicates[source] += 1
                     continue
                 time = placed
-            else:
-                mark.remember(time, seen)
+            else:  # `Mark.remember`, without the call
+                if len(recent) >= REMEMBERED:
+                    del recent[next(iter(recent))]
+                recent[time] = seen
+                if time > mark.last:
+                    mark.last = time
             journal += (mark.sid, time, seen)
             keep(Reading(channel.device, channel.point, value, time, received, taken, quality, event))
         return Normalised(
@@ -226,11 +233,17 @@ class Normaliser:
             quarantined[source] += len(samples)
         if quarantined or duplicates:
             passed = passed - quarantined - duplicates
+        devices = self._devices.setdefault(batch.edge, {})
         counts: list[Count] = []
         for outcome, tally in ((PASSED, passed), (QUARANTINED, quarantined), (DUPLICATE, duplicates)):
             for source, n in tally.items():
-                device = self._site.device_at(batch.edge, source)
-                counts.append(Count(source, device.id if device else "", outcome, n))
+                device = devices.get(source)
+                if device is None:
+                    found = self._site.device_at(batch.edge, source)
+                    device = found.id if found is not None else ""
+                    if device:
+                        devices[source] = device
+                counts.append(Count(source, device, outcome, n))
         return tuple(counts)
 
 

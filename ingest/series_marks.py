@@ -10,7 +10,7 @@ from typing import Final
 
 from readings import Scalar
 
-REMEMBERED: Final = 16
+REMEMBERED: Final = 8
 """Readings of a series that are known again. A redelivery comes within a few readings."""
 
 Seen = Scalar | tuple[Scalar, str]

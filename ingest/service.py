@@ -19,8 +19,8 @@ from ingest.bus import Bus
 from ingest.clocks import ClockLimits
 from ingest.consumer import Consumer, Delivery
 from ingest.database import StoreUnavailable
-from ingest.ledger import Ledger
-from ingest.normaliser import Normalised, Normaliser
+from ingest.ledger import Ledger, Prepared
+from ingest.normaliser import DUPLICATE, QUARANTINED, Normalised, Normaliser
 from ingest.quarantine import Quarantined, Reason
 from ingest.sequences import BatchId
 from ingest.stores import Store
@@ -80,6 +80,8 @@ class NormaliserService:
         self._ledger = ledger
         self._normaliser = Normaliser(site, ledger.marks, limits)
         self._clock = clock
+        self._begun: dict[Lane, set[BatchId]] = {lane: set() for lane in Lane}
+        """Normalised and not yet committed."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
 
     def set_site(self, site: Site) -> None:
@@ -104,19 +106,28 @@ class NormaliserService:
             await asyncio.to_thread(self._thread.shutdown)
 
     async def _run_lane(self, lane: Lane) -> None:
+        """Normalise one group while the one before it is being made durable."""
         consumer = await self._bus.consume(samples_stream(lane), NORMALISER)
+        ready: asyncio.Queue[tuple[list[Delivery], Prepared]] = asyncio.Queue(1)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._finish(lane, ready), name=f"finish {lane}")
+            while True:
+                deliveries = await consumer.take(_GROUP)
+                group = await self._normalise(lane, deliveries)
+                await ready.put((deliveries, self._ledger.prepare(lane, group)))
+
+    async def _finish(self, lane: Lane, ready: asyncio.Queue[tuple[list[Delivery], Prepared]]) -> None:
         while True:
-            deliveries = await consumer.take(_GROUP)
-            group = await self._normalise(lane, deliveries)
-            await self._publish(lane, group)
-            await self._commit(lane, group)
+            deliveries, prepared = await ready.get()
+            await self._publish(lane, prepared.group)
+            await self._commit(lane, prepared)
             for delivery in deliveries:
                 await delivery.ack()
 
     async def _normalise(self, lane: Lane, deliveries: Sequence[Delivery]) -> list[Normalised]:
         """The new batches among `deliveries`, normalised in order; what is no batch is quarantined."""
         group: list[Normalised] = []
-        begun: set[BatchId] = set()
+        begun = self._begun[lane]
         until = time.perf_counter() + _SLICE
         for delivery in deliveries:
             try:
@@ -151,19 +162,20 @@ class NormaliserService:
             if trouble is not None:
                 await pause.wait("publishing readings", trouble)
 
-    async def _commit(self, lane: Lane, group: Sequence[Normalised]) -> None:
-        if not group:
+    async def _commit(self, lane: Lane, prepared: Prepared) -> None:
+        if not prepared.group:
             return
         progress, now = self.progress[lane], self._clock()
-        await self._durably(lane, lambda: self._ledger.commit(lane, group, now))
-        progress.batches += len(group)
-        for done in group:
+        await self._durably(lane, lambda: self._ledger.commit(prepared, now))
+        for done in prepared.group:
+            self._begun[lane].discard(BatchId(done.batch.edge, lane, done.batch.seq))
             progress.readings += len(done.batch.readings)
             for count in done.counts:
-                if count.outcome == "quarantined":
+                if count.outcome == QUARANTINED:
                     progress.quarantined += count.n
-                elif count.outcome == "duplicate":
+                elif count.outcome == DUPLICATE:
                     progress.duplicates += count.n
+        progress.batches += len(prepared.group)
         progress.last = now
 
     async def _quarantine(self, lane: Lane, delivery: Delivery, why: str) -> None:

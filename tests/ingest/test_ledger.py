@@ -49,13 +49,13 @@ def test_a_restart_at_any_batch_changes_nothing(
     restarted = Ledger(tmp_path / "restarted.db")
     for one in batches(150):
         expected = normaliser.normalise(one, NOW + SECOND)
-        steady.commit(Lane.TELEMETRY, [expected], NOW)
+        steady.commit(steady.prepare(Lane.TELEMETRY, [expected]), NOW)
         if one.seq % 37 == 0:
             restarted.close()
             restarted = Ledger(tmp_path / "restarted.db")
         again = Normaliser(site, restarted.marks)
         found = again.normalise(one, NOW + SECOND)
-        restarted.commit(Lane.TELEMETRY, [found], NOW)
+        restarted.commit(restarted.prepare(Lane.TELEMETRY, [found]), NOW)
         assert wire.encode(found.batch) == wire.encode(expected.batch)
         assert found.counts == expected.counts
 
@@ -65,7 +65,7 @@ def test_the_journal_stays_short(site: Site, tmp_path: Path, monkeypatch: pytest
     ledger = Ledger(tmp_path / "ledger.db")
     normaliser = Normaliser(site, ledger.marks)
     for one in batches(300):
-        ledger.commit(Lane.TELEMETRY, [normaliser.normalise(one, NOW)], NOW)
+        ledger.commit(ledger.prepare(Lane.TELEMETRY, [normaliser.normalise(one, NOW)]), NOW)
     (rows,) = open_reader(tmp_path / "ledger.db").execute("SELECT count(*) FROM journal").fetchone()
     assert rows <= 100
 
@@ -80,7 +80,7 @@ def test_a_batch_that_was_normalised_but_not_committed_normalises_the_same(
         ledger = Ledger(tmp_path / "ledger.db")
         again = Normaliser(site, ledger.marks).normalise(one, NOW + SECOND)
         assert wire.encode(again.batch) == wire.encode(lost.batch)
-        ledger.commit(Lane.TELEMETRY, [again], NOW)
+        ledger.commit(ledger.prepare(Lane.TELEMETRY, [again]), NOW)
         ledger.close()
 
 
@@ -92,7 +92,7 @@ def test_books_fold_without_changing_their_sums(site: Site, tmp_path: Path) -> N
         done = normaliser.normalise(one, NOW)
         for count in done.counts:
             expected[count.outcome] += count.n
-        ledger.commit(Lane.TELEMETRY, [done], NOW + one.seq * KEEP_RECENT // 10)
+        ledger.commit(ledger.prepare(Lane.TELEMETRY, [done]), NOW + one.seq * KEEP_RECENT // 10)
     reader = open_reader(tmp_path / "ledger.db")
     assert reader.execute("SELECT count(*) FROM recent").fetchone()[0] <= 12
     from ingest.audit_files import read_stage
@@ -109,8 +109,8 @@ def test_committing_the_same_group_again_does_nothing(site: Site, tmp_path: Path
     ledger = Ledger(tmp_path / "ledger.db")
     normaliser = Normaliser(site, ledger.marks)
     group = [normaliser.normalise(one, NOW) for one in batches(5)]
-    ledger.commit(Lane.TELEMETRY, group, NOW)
-    ledger.commit(Lane.TELEMETRY, group, NOW)
+    ledger.commit(ledger.prepare(Lane.TELEMETRY, group), NOW)
+    ledger.commit(ledger.prepare(Lane.TELEMETRY, group), NOW)
     assert open_reader(tmp_path / "ledger.db").execute("SELECT count(*) FROM recent").fetchone() == (5,)
     assert ledger.is_done(BatchId("edge-1", Lane.TELEMETRY, 5))
     assert not ledger.is_done(BatchId("edge-1", Lane.ALARM, 5))
@@ -122,17 +122,19 @@ def test_a_failed_commit_leaves_nothing_and_may_be_repeated(site: Site, tmp_path
     other = open_writer(tmp_path / "ledger.db")
     other.execute("ALTER TABLE recent RENAME TO hidden")
     with pytest.raises(StoreUnavailable):
-        ledger.commit(Lane.TELEMETRY, group, NOW)
+        ledger.commit(ledger.prepare(Lane.TELEMETRY, group), NOW)
     assert not ledger.is_done(BatchId("edge-1", Lane.TELEMETRY, 1))
     other.execute("ALTER TABLE hidden RENAME TO recent")
-    ledger.commit(Lane.TELEMETRY, group, NOW)
+    ledger.commit(ledger.prepare(Lane.TELEMETRY, group), NOW)
     assert ledger.is_done(BatchId("edge-1", Lane.TELEMETRY, 5))
 
 
 def test_quarantine_keeps_what_it_needs_to_try_again(site: Site, tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.db")
     one = batch(3, [sample("nobody", "battery", 7, event="e"), sample("nobody", "battery", 8)])
-    ledger.commit(Lane.TELEMETRY, [Normaliser(site, ledger.marks).normalise(one, NOW)], NOW + 9)
+    ledger.commit(
+        ledger.prepare(Lane.TELEMETRY, [Normaliser(site, ledger.marks).normalise(one, NOW)]), NOW + 9
+    )
     (row,) = read_quarantine(open_reader(tmp_path / "ledger.db"))
     assert wire.decode_samples(row.entry.raw) == one
     assert (row.entry.samples, row.entry.seq, row.at) == (2, 3, NOW + 9)
@@ -144,7 +146,7 @@ def test_quarantine_is_bounded_by_age_and_size(site: Site, tmp_path: Path) -> No
     normaliser = Normaliser(site, ledger.marks)
     for seq in range(1, 21):
         one = batch(seq, [sample("nobody", "battery", "x" * 1000)])
-        ledger.commit(Lane.TELEMETRY, [normaliser.normalise(one, NOW)], NOW + seq)
+        ledger.commit(ledger.prepare(Lane.TELEMETRY, [normaliser.normalise(one, NOW)]), NOW + seq)
     connection = open_writer(tmp_path / "ledger.db")
     assert trim_quarantine(connection, before=NOW + 6, max_bytes=10**9) == 5
     assert trim_quarantine(connection, before=0, max_bytes=5500) == 10
