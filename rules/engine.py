@@ -128,8 +128,9 @@ class Engine:
 
     def take_changes(self) -> Changes:
         """What has changed since the last call, as bytes to store."""
-        changes = self._state.encoded(self._speech.dirty)
-        self._speech.dirty = set()
+        speech = self._speech
+        changes = self._state.encoded(speech.dirty, speech.heard)
+        speech.dirty, speech.heard = set(), set()
         return changes
 
     def _turn(self, now: int, *, replayed: bool = False) -> Turn:
@@ -177,7 +178,7 @@ class Engine:
             device.values[point] = value
             touched = bindings if not touched else touched + bindings
         if heard:
-            self._speech.dirty.add(device.key)
+            self._speech.heard.add(device.name)
             if device.unheard:
                 self._silence.heard(device, at, turn)
         if late:

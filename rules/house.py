@@ -3,7 +3,7 @@
 from rules.compile import DevicePlan, Program, SilencePlan
 from rules.model import Rule
 from rules.speech import SILENCE_SUFFIX, Speech
-from rules.state import DEVICE_PREFIX, DeviceMarks, EngineState
+from rules.state import DeviceMarks, EngineState
 from rules.watch import Binding, DeviceRuntime, Watch
 
 
@@ -31,9 +31,14 @@ class House:
         for device in self.program.group(watch.rule, watch.rule.key, watch.labels):
             self.device(device, now)
 
-    def dirty(self, key: str) -> None:
-        """A record has changed."""
-        self._speech.dirty.add(key)
+    def changed(self, alarm: str) -> None:
+        """The record of an alarm has changed."""
+        self._speech.dirty.add(alarm)
+
+    def forget(self, device: str) -> None:
+        """The site no longer has this device."""
+        del self.state.devices[device]
+        self._speech.heard.add(device)
 
     def identity(self, rule: Rule, labels: dict[str, str]) -> str:
         """The alarm of `rule` for a device with these labels: ``smoke:kitchen-3``."""
@@ -44,7 +49,7 @@ class House:
         marks = self.state.devices.get(name)
         if marks is None:
             marks = self.state.devices[name] = DeviceMarks(seeded=now)
-            self._speech.dirty.add(DEVICE_PREFIX + name)
+            self._speech.heard.add(name)
         device = DeviceRuntime(plan, marks)
         by_point: dict[str, list[Binding]] = {}
         for watch_plan, openings in plan.watches:

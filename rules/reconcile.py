@@ -6,7 +6,7 @@ from rules.house import House
 from rules.inhibitions import Inhibitions
 from rules.judgement import Judgement
 from rules.silence import Silence
-from rules.state import DEVICE_PREFIX, Instance, StepState
+from rules.state import Instance, StepState
 from rules.steps import switch_off
 from rules.timers import CLOSE, LINGER, OPEN, Timers, cancel
 from rules.watch import Turn, Watch
@@ -35,8 +35,7 @@ class Reconciliation:
         """Take up every record, end what has lost its rule or device, and expect every watched device."""
         house, state = self._house, self._house.state
         for name in [name for name in state.devices if name not in house.program.site.devices]:
-            del state.devices[name]
-            self._dirty(DEVICE_PREFIX + name)
+            house.forget(name)
         for name in {found.device for found in state.instances.values()}:
             house.device(name, turn.now)
         for name in house.program.watched_for_silence:
@@ -85,7 +84,7 @@ class Reconciliation:
         else:
             reason = Ending.NOT_WATCHED
         self._machine.end(alarm, found, reason, turn)
-        self._dirty(alarm)
+        self._house.changed(alarm)
 
     def _take_up(self, watch: Watch, found: Instance, turn: Turn) -> None:
         if watch.stamp != found.stamp:
@@ -96,7 +95,7 @@ class Reconciliation:
     def _changed(self, watch: Watch, found: Instance, turn: Turn) -> None:
         """The rule means something else now, or this device's threshold does."""
         found.stamp = watch.stamp
-        self._dirty(watch.alarm)
+        self._house.changed(watch.alarm)
         if watch.silence is not None:
             return
         found.hits = []
@@ -117,6 +116,3 @@ class Reconciliation:
             if not watch.complete:
                 self._house.gather(watch, turn.now)
             self._judgement.state(watch, turn.now, turn)
-
-    def _dirty(self, key: str) -> None:
-        self._house.dirty(key)

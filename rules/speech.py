@@ -19,6 +19,9 @@ class Speech:
 
     def __init__(self) -> None:
         self.dirty: set[str] = set()
+        """Alarms to store."""
+        self.heard: set[str] = set()
+        """Devices to store."""
 
     def touch(self, watch: Watch) -> None:
         """The record of this alarm has changed."""

@@ -1,8 +1,8 @@
 """What the engine remembers: one small record per alarm and one per device, each a few MessagePack bytes.
 
-Records are kept under a key: an alarm under its identity (``smoke:kitchen-3``), a device under ``@`` and
-its id. Whoever drives the engine stores the dirty ones together with its position in the log, so that a
-restart at any point continues as if nothing had happened.
+Alarms are stored one by one under their identity (``smoke:kitchen-3``), because few change; devices all
+together in one piece, because many do. Whoever drives the engine stores both together with its position in
+the log, so that a restart at any point continues as if nothing had happened.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,6 @@ from readings.sample import Scalar
 from rules.findings import Condition, Evidence
 
 FORMAT = 1
-DEVICE_PREFIX = "@"
 
 
 class StepState(msgspec.Struct, array_like=True):
@@ -105,10 +104,17 @@ class DeviceMarks(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What to store: records by key (None: delete), and a few bytes about the engine itself."""
+    """What to store: the changed alarms by key (None: delete), and all devices in one piece."""
 
     instances: tuple[tuple[str, bytes | None], ...]
     marks: bytes
+
+
+class _Marks(msgspec.Struct, array_like=True):
+    """The piece that holds the devices."""
+
+    format: int
+    devices: dict[str, msgspec.Raw]
 
 
 @dataclass(slots=True)
@@ -117,6 +123,9 @@ class EngineState:
 
     instances: dict[str, Instance] = field(default_factory=dict)
     devices: dict[str, DeviceMarks] = field(default_factory=dict)
+    _encoded: dict[str, msgspec.Raw] = field(default_factory=dict, repr=False)
+    """The devices' records as bytes: only those that have spoken are encoded again."""
+    _marks: bytes = b""
 
     @classmethod
     def restore(cls, instances: Mapping[str, bytes], marks: bytes) -> "EngineState":
@@ -126,24 +135,34 @@ class EngineState:
         """
         state = cls()
         try:
-            if marks and msgspec.msgpack.decode(marks, type=int) != FORMAT:
-                raise ForeignState("the stored engine state has another format")
+            if marks:
+                kept = _marks.decode(marks)
+                if kept.format != FORMAT:
+                    raise ForeignState(f"the stored engine state has format {kept.format}, not {FORMAT}")
+                state._encoded = {name: msgspec.Raw(bytes(raw)) for name, raw in kept.devices.items()}
+                state.devices = {name: _devices.decode(raw) for name, raw in kept.devices.items()}
+            state._marks = marks
             for key, record in instances.items():
-                if key.startswith(DEVICE_PREFIX):
-                    state.devices[key[1:]] = _devices.decode(record)
-                else:
-                    state.instances[key] = _instances.decode(record)
+                state.instances[key] = _instances.decode(record)
         except msgspec.DecodeError as error:
             raise ForeignState(str(error)) from error
         return state
 
-    def encoded(self, keys: set[str]) -> Changes:
-        """The records under `keys` as bytes, in the order of the keys."""
+    def encoded(self, alarms: set[str], devices: set[str]) -> Changes:
+        """The records of `alarms` as bytes, in the order of their keys, and the devices' piece."""
         records: list[tuple[str, bytes | None]] = []
-        for key in sorted(keys):
-            record = self.devices.get(key[1:]) if key.startswith(DEVICE_PREFIX) else self.instances.get(key)
+        for key in sorted(alarms):
+            record = self.instances.get(key)
             records.append((key, None if record is None else _encoder.encode(record)))
-        return Changes(tuple(records), _encoder.encode(FORMAT))
+        if devices or not self._marks:
+            for name in devices:
+                marks = self.devices.get(name)
+                if marks is None:
+                    self._encoded.pop(name, None)
+                else:
+                    self._encoded[name] = msgspec.Raw(_encoder.encode(marks))
+            self._marks = _encoder.encode(_Marks(FORMAT, self._encoded))
+        return Changes(tuple(records), self._marks)
 
 
 class ForeignState(ValueError):
@@ -153,3 +172,4 @@ class ForeignState(ValueError):
 _encoder = msgspec.msgpack.Encoder()
 _instances = msgspec.msgpack.Decoder(Instance)
 _devices = msgspec.msgpack.Decoder(DeviceMarks)
+_marks = msgspec.msgpack.Decoder(_Marks)

@@ -9,7 +9,7 @@ from rules.compile import DevicePlan, SilencePlan, Step, WatchPlan
 from rules.findings import Condition, Evidence, Finding
 from rules.model import Confirm, Flap, Rule
 from rules.schedule import Openings
-from rules.state import DEVICE_PREFIX, DeviceMarks, Instance
+from rules.state import DeviceMarks, Instance
 from rules.verdicts import Test, Values, Verdict, never
 
 
@@ -123,12 +123,12 @@ class Binding:
 class DeviceRuntime:
     """One device: its last values, and what looks at them."""
 
-    __slots__ = ("by_point", "confirming", "key", "kinds", "marks", "plan", "silences", "unheard", "values")
+    __slots__ = ("by_point", "confirming", "kinds", "marks", "name", "plan", "silences", "unheard", "values")
 
     def __init__(self, plan: DevicePlan, marks: DeviceMarks) -> None:
         self.plan = plan
         self.marks = marks
-        self.key = DEVICE_PREFIX + plan.device.id
+        self.name = plan.device.id
         self.kinds: Mapping[str, Kind] = plan.kinds
         self.values: dict[str, Scalar | None] = {
             point: mark.value for point, mark in marks.points.items() if point in plan.kinds

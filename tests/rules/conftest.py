@@ -234,13 +234,17 @@ def tell() -> Callable[..., tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
     return run
 
 
-@pytest.fixture
-def starts() -> Callable[..., Story]:
+@pytest.fixture(scope="session")
+def starts(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Story]:
     """A story with these rules (YAML text) in the test community."""
+    site = make_site()
+    known: dict[str, list[Rule]] = {}
 
-    def make(text: str, tmp: Path, **options: Any) -> Story:
-        file = tmp / "rule.yaml"
-        file.write_text(text, encoding="utf-8")
-        return Story(make_rules(file), make_site(), **options)
+    def make(text: str, **options: Any) -> Story:
+        if text not in known:
+            file = tmp_path_factory.mktemp("rules") / "rule.yaml"
+            file.write_text(text, encoding="utf-8")
+            known[text] = make_rules(file)
+        return Story(known[text], site, **options)
 
     return make
