@@ -5,6 +5,7 @@ time, so that the path never waits for it and little backlog gathers. What count
 rules have committed: from the end of the warm-up until everything sent is done.
 """
 
+import signal
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -36,6 +37,8 @@ async def measure(conditions: Conditions) -> list[Figure]:
             sender = Sender(place, counter)
             conditions.tell("a burst, to learn about how much it takes")
             guess = await sender.send(0, min(BURST, conditions.seconds), 0)
+            if conditions.profile is not None:
+                place.processes["gateway"].send_signal(signal.SIGUSR2)
             for _ in range(RAISES):
                 offered = guess.rate * OVERLOAD
                 conditions.tell(f"offering {offered:,.0f} readings/s for {conditions.seconds:g} s")
