@@ -52,7 +52,7 @@ class MqttSettings(Model):
         pattern=r"^(mqtts?://[^/\s]+)?$",
         description="mqtt://host:1883 or mqtts://host:8883; empty: the broker the edge was started with.",
     )
-    username: str = ""
+    username: str = Field("", description="User at the broker; empty: anonymous.")
     password_env: str = Field("", description="Name of the environment variable that holds the password.")
     password_file: str = Field("", description="File (mode 600) that holds the password.")
     ca_file: str = Field("", description="Certificate authority for mqtts; empty: the system's.")

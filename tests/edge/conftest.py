@@ -32,6 +32,7 @@ class AgentProcess:
     data: Path
     bus: str
     extra: list[str] = field(default_factory=list)
+    program: list[str] = field(default_factory=lambda: ["-m", "edge"])
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -42,12 +43,14 @@ class AgentProcess:
     def log(self) -> str:
         return (self.data / "agent.log").read_text()
 
+    def _where(self) -> list[str]:
+        return ["--data", str(self.data), "--bus", self.bus]
+
     def start(self) -> None:
         self.data.mkdir(exist_ok=True)
         with (self.data / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "edge", str(self.site), "--id", "e1", "--data", str(self.data)]
-                + ["--bus", self.bus, *self.extra],
+                [sys.executable, *self.program, str(self.site), "--id", "e1", *self._where(), *self.extra],
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
@@ -140,11 +143,11 @@ class Streams:
     async def batches(self, lane: Lane) -> list[SampleBatch]:
         return [wire.decode_samples(message.data) for message in await self.messages(lane)]
 
-    async def samples(self, *, health: bool = False) -> list[Sample]:
-        """Every sample of both lanes; the agent's own health only with `health`."""
+    async def samples(self, *lanes: Lane, health: bool = False) -> list[Sample]:
+        """Every sample of `lanes` (default both); the agent's own health only with `health`."""
         return [
             sample
-            for lane in Lane
+            for lane in lanes or Lane
             for batch in await self.batches(lane)
             for sample in batch.samples
             if health or sample.source != "edge/self"
@@ -171,3 +174,12 @@ async def streams(nats_server) -> AsyncIterator[Streams]:
 
 def dumps(value: object) -> bytes:
     return json.dumps(value).encode()
+
+
+async def until(condition: Callable[[], object], what: str, limit: float = 30.0) -> None:
+    """Let the event loop work until `condition` is true; fail with `what` after `limit` seconds."""
+    deadline = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {limit:g} s: {what}")
+        await asyncio.sleep(0.005)

@@ -38,9 +38,9 @@ class ModbusRtuSettings(Model):
         description="Serial device: /dev/ttyUSB0, or a name in the edge's serial folder (default /dev).",
         min_length=1,
     )
-    baudrate: int = Field(9600, ge=300, le=4_000_000)
+    baudrate: int = Field(9600, ge=300, le=4_000_000, description="Bits per second, as set at the devices.")
     parity: Literal["N", "E", "O"] = Field("N", description="none, even or odd.")
-    stopbits: Literal[1, 2] = 1
+    stopbits: Literal[1, 2] = Field(1, description="Stop bits, as set at the devices.")
     poll: float | None = Field(
         None, gt=0, description="Seconds between two polls of a device; default: its type's `interval`."
     )
@@ -173,14 +173,16 @@ class ModbusRtu:
             except (TimeoutError, ModbusException):
                 await asyncio.sleep(_QUIET)
                 continue
-            now = self._context.clock()
-            self._context.counters.messages += 1
-            self._received = b""
+            if answer.function_code & 0x7F != FUNCTION_CODES[read.table]:
+                continue  # pymodbus takes any sound frame of the device; this one answers something else
             if answer.isError():
+                self._understood()
                 self._context.counters.errors += 1
                 return []
             words = answer.bits if read.table in ("coil", "discrete") else answer.registers
             if len(words) >= read.count:
+                self._understood()
+                now = self._context.clock()
                 return [Sample(device.source, point, value, now) for point, value in read.values(words)]
         raise _NoAnswer
 
@@ -189,6 +191,10 @@ class ModbusRtu:
         if not sending and data:
             self._received = data[-512:]
         return data
+
+    def _understood(self) -> None:
+        self._context.counters.messages += 1
+        self._received = b""
 
     def _leftover(self, source: str, unit: int, function: int) -> list[Sample]:
         """A dead letter of what came and was no answer, if anything did."""

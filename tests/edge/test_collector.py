@@ -1,0 +1,130 @@
+"""Group commit, lanes, back-pressure and an outbox that cannot be written; the file is a real one."""
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from edge.collector import PORT_INTAKES, Collector
+from edge.intake import Counters, DeadLetters, Intake
+from edge.outbox import Limits, Outbox
+from edge.routes import Routes
+from readings import Lane, Sample, wire
+from readings.vocabulary import MALFORMED
+from registry.device_types import DeviceType
+from registry.devices import Device
+from tests.edge.conftest import until
+
+TYPES = {
+    "smoke": DeviceType.model_validate(
+        {
+            "id": "smoke",
+            "device_class": "smoke",
+            "points": [{"name": "smoke", "kind": "binary", "lane": "alarm"}, {"name": "battery"}],
+            "ignore": ["update", "last"],
+        }
+    )
+}
+DEVICES = [Device(id="d", type="smoke", place="p", edge="e1", connection="z2m", address="kitchen")]
+
+
+def sample(point, value=1, source="z2m/kitchen"):
+    return Sample(source, point, value, 1)
+
+
+class Running:
+    """A collector at work on an outbox in a temporary folder."""
+
+    def __init__(self, path, limits=None):
+        self.outbox = Outbox(path, "e1", limits)
+        self.worker = ThreadPoolExecutor(1)
+        self.collector = Collector(self.outbox, Routes(DEVICES, TYPES), self.worker)
+        self.acknowledged = []
+
+    async def __aenter__(self):
+        self.task = asyncio.create_task(self.collector.run())
+        return self
+
+    async def __aexit__(self, *_):
+        self.task.cancel()
+        await asyncio.wait([self.task])
+        self.worker.shutdown()
+        self.outbox.close()
+
+    def intake(self, name, *samples):
+        return Intake(samples, lambda: self.acknowledged.append(name))
+
+    def points(self, lane):
+        found = [wire.decode_samples(batch.payload) for batch in self.outbox.read(lane, 0, 10_000)]
+        return [entry.point for batch in found for entry in batch.samples]
+
+
+@pytest.fixture
+async def running(tmp_path):
+    async with Running(tmp_path / "outbox.db") as made:
+        yield made
+
+
+async def test_points_travel_on_the_lane_of_their_type_and_unknown_ones_on_telemetry(running):
+    samples = [sample(point) for point in ("smoke", "battery", "surprise", "update.state", "update", "last")]
+    await running.collector.port("z2m").put([running.intake(1, *samples, sample("smoke", 1, "z2m/stranger"))])
+    await until(lambda: running.acknowledged, "committed")
+    assert running.points(Lane.ALARM) == ["smoke"]
+    assert running.points(Lane.TELEMETRY) == ["battery", "surprise", "smoke"]
+
+
+async def test_an_acknowledgement_comes_after_the_commit_and_in_order(running):
+    port = running.collector.port("z2m")
+    await port.put([running.intake(n, sample("smoke", n)) for n in range(700)])
+    await until(lambda: len(running.acknowledged) == 700, "all acknowledged")
+    assert running.acknowledged == list(range(700))
+    assert running.outbox.depth[Lane.ALARM].seq <= 4  # group commits, not 700
+
+
+async def test_an_intake_without_samples_is_acknowledged_too(running):
+    await running.collector.port("z2m").put([running.intake(1)])
+    await until(lambda: running.acknowledged, "acknowledged")
+    assert running.outbox.depth[Lane.TELEMETRY].seq == 0
+
+
+async def test_a_full_outbox_holds_telemetry_at_its_source_and_takes_alarms(tmp_path):
+    async with Running(tmp_path / "outbox.db", Limits(bytes=40_000, alarm_share=0.5)) as running:
+        port, other = running.collector.port("z2m"), running.collector.port("rs")
+        await port.put([running.intake("fill", *[sample("battery", "x" * 1000)] * 25)])
+        await until(lambda: running.acknowledged == ["fill"], "filled")
+        late = [running.intake("late", sample("battery")) for _ in range(PORT_INTAKES)]
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            blocked = group.create_task(port.put(late))
+            await until(lambda: running.collector.refused, "telemetry is refused")
+            await other.put([running.intake("alarm", sample("smoke"), sample("battery"))])
+            await until(lambda: "alarm" in running.acknowledged, "the alarm went through")
+            assert not blocked.done()
+            assert "late" not in running.acknowledged
+            running.outbox.stored(Lane.TELEMETRY, running.outbox.depth[Lane.TELEMETRY].seq)
+            await asyncio.get_running_loop().run_in_executor(running.worker, running.outbox.trim)
+            running.collector.room_made()
+        await until(lambda: running.acknowledged.count("late") == PORT_INTAKES, "taken after all")
+
+
+async def test_nothing_is_acknowledged_while_the_disk_is_full_and_all_of_it_afterwards(running, caplog):
+    running.outbox._connection.execute("PRAGMA max_page_count = 1")
+    with caplog.at_level(logging.INFO):
+        await running.collector.port("z2m").put([running.intake(1, *[sample("battery", "x" * 4000)] * 50)])
+        await until(lambda: "full" in running.collector.problem, "it says what is wrong")
+        assert running.acknowledged == []
+        await until(lambda: running.acknowledged == [1], "committed after all")  # the file is opened anew
+    assert running.collector.problem == ""
+    assert [record.levelname for record in caplog.records] == ["CRITICAL", "INFO"]
+    assert running.outbox.depth[Lane.TELEMETRY].seq == 1
+
+
+def test_rubbish_cannot_flood():
+    counters = Counters()
+    letters = DeadLetters(counters)
+    made = [letters.letter("rs/1", "wrong CRC", b"\xff" * 9000, n * 10_000_000) for n in range(250)]
+    sent = [entry for letter in made for entry in letter]
+    assert len(sent) == 3
+    assert counters.malformed == 250
+    assert (sent[0].point, sent[0].event) == (MALFORMED, "wrong CRC")
+    assert len(str(sent[0].value)) <= 4096 * 4 / 3 + 4
