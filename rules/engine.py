@@ -212,16 +212,18 @@ class Engine:
                 self._judgement.late(binding.watch, values, at, newest, evidence, turn)
 
     def _deadlines(self, limit: int, turn: Turn, *, in_bursts: bool = False) -> None:
-        for count, alarm in enumerate(self._timers.due(limit), start=1):
+        for count, (wake, alarm) in enumerate(self._timers.due(limit), start=1):
             watch = self._house.watches.get(alarm)
             if watch is not None:
-                self._wake(watch, limit, turn)
+                self._wake(watch, wake, turn)
             if in_bursts and (count >= BURST or len(turn.findings) >= BURST_FOUND):
                 break
 
-    def _wake(self, watch: Watch, limit: int, turn: Turn) -> None:
+    def _wake(self, watch: Watch, wake: int, turn: Turn) -> None:
+        # Only what was due at `wake`, although more may be due by now: that has its own place in the order,
+        # so that entries which have become stale change nothing.
         found = watch.instance
-        while found is not None and (name := reached(found, wake=limit)) is not None:
+        while found is not None and (name := reached(found, wake=wake)) is not None:
             if self._timers.postpone(watch.alarm, found, name, turn.now):
                 self._speech.touch(watch)
             elif name == SILENT:
@@ -229,7 +231,7 @@ class Engine:
             else:
                 self._judgement.fire(watch, found, name, turn)
         if watch.silence is not None:
-            self._silence.check(watch, limit, turn)
+            self._silence.check(watch, wake, turn)
 
 
 def event_time(reading: Reading) -> int:
@@ -237,9 +239,9 @@ def event_time(reading: Reading) -> int:
     return reading.time if reading.time <= reading.received + AHEAD else reading.received
 
 
-def _order(reading: Reading) -> tuple[int, str, str]:
+def _order(reading: Reading) -> tuple[int, str, str, int]:
     time, received = reading.time, reading.received  # as `event_time`
-    return (time if time <= received + AHEAD else received, reading.device, reading.event)
+    return (time if time <= received + AHEAD else received, reading.device, reading.event, time)
 
 
 def _same_moment(first: Reading, other: Reading) -> bool:

@@ -47,9 +47,9 @@ class Inhibitions:
         return ""
 
     def targets(self, source: Watch, firing: Iterable[Watch]) -> list[Watch]:
-        """Those of the `firing` alarms that `source` may mute."""
+        """Those of the `firing` alarms that `source` may mute, by name: no order survives a restart."""
         keys = dict(self._keys(source))
-        return [
+        found = [
             watch
             for watch in firing
             if watch.rule.id != source.rule.id
@@ -59,6 +59,7 @@ class Inhibitions:
                 for index, values in keys.items()
             )
         ]
+        return sorted(found, key=lambda watch: watch.alarm)
 
     def _keys(self, watch: Watch) -> list[_Key]:
         found: list[_Key] = []

@@ -169,15 +169,21 @@ class Judgement:
                 else:
                     self._raise_late(watch, found, values, at, 0, turn)
         elif verdict:
-            if not found.late_since or at <= found.late_seen:
-                found.late_since = min(found.late_since or at, at)
-            found.late_seen = max(found.late_seen, at)
+            self._extend_late_run(found, at, newest, rule.max_gap)
             turn.evidence = evidence
             self._raise_late(watch, found, values, at, found.late_seen - found.late_since, turn)
         elif at > found.late_since:
             found.late_since = found.late_seen = 0
         turn.evidence = None
         self._speech.touch(watch)
+
+    def _extend_late_run(self, found: Instance, at: int, newest: int, max_gap: int | None) -> None:
+        """Late readings hold for as long as they follow each other undisturbed."""
+        gap = at - found.late_seen
+        goes_on = found.late_since and newest == found.late_newest and gap >= 0
+        if not goes_on or (max_gap is not None and gap > max_gap):
+            found.late_since = at
+        found.late_seen, found.late_newest = at, newest
 
     def _raise_late(
         self, watch: Watch, found: Instance, values: Values, at: int, held: int, turn: Turn

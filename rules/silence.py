@@ -31,13 +31,13 @@ class Silence:
         else:
             self._timers.look_at(watch.alarm, _due(watch))
 
-    def check(self, watch: Watch, limit: int, turn: Turn) -> None:
+    def check(self, watch: Watch, wake: int, turn: Turn) -> None:
         """A deadline has come, written down or not: raise, wait, or look again later."""
         found = watch.instance
         if found is not None and (found.firing or SILENT in found.timers):
             return
         due = _due(watch)
-        if due > limit:
+        if due > wake:
             self._timers.look_at(watch.alarm, due)
         elif turn.now - due > AWAY:
             # The engine itself was not there when it came: what waits to be read may hold news.

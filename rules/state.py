@@ -67,7 +67,11 @@ class Instance(msgspec.Struct, array_like=True):
     anew: bool = False
     """The rule has changed: the next known reading decides without hysteresis."""
     late_since: int = 0
+    """A run of late readings that say yes: its first …"""
     late_seen: int = 0
+    """… and its last …"""
+    late_newest: int = 0
+    """… while nothing newer than this was heard."""
     suppressed_by: str = ""
     labels: dict[str, str] = {}
     """Kept while it is in any way alive: its device may be gone when it ends."""

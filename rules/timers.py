@@ -75,10 +75,13 @@ class Timers:
         """The earliest time to wake up at; it may turn out to have moved."""
         return self._heap[0][0] if self._heap else None
 
-    def due(self, limit: int) -> Iterator[str]:
-        """The alarms to look at, in the order of their wake times up to `limit`, then by name."""
+    def due(self, limit: int) -> Iterator[tuple[int, str]]:
+        """Wake time and alarm to look at, in the order of the times up to `limit`, then by name.
+
+        Whatever is set meanwhile takes its place in the order.
+        """
         while self._heap and self._heap[0][0] <= limit:
-            yield heappop(self._heap)[1]
+            yield heappop(self._heap)
 
 
 def cancel(instance: Instance, name: str) -> bool:
