@@ -248,3 +248,9 @@ def starts(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Story]:
         return Story(known[text], site, **options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def community() -> Site:
+    """The test community."""
+    return make_site()
