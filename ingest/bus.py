@@ -249,7 +249,9 @@ class Bus:
         return BusClosed(f"connection to NATS at {self._url}: {self._trouble or 'closed'}")
 
     async def _on_error(self, error: Exception) -> None:
-        self._trouble = error
+        # A server that refuses us cuts the connection, too; the reason is worth more than the cut.
+        if not isinstance(error, OSError) or self._trouble is None:
+            self._trouble = error
 
     async def _on_disconnected(self) -> None:
         if not self._client.is_closed:
@@ -257,6 +259,7 @@ class Bus:
 
     async def _on_reconnected(self) -> None:
         log.warning("bus connection is back", url=self._url)
+        self._trouble = None
         # Answers on the cut connection are lost: whoever waits tries again at once, under the same id.
         for waiting in self._waiting.values():
             if not waiting.done():

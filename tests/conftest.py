@@ -142,6 +142,6 @@ def influx_server(tmp_path: Path) -> Iterator[ServerProcess]:
     server.start()
     statement = urlencode({"q": "CREATE USER admin WITH PASSWORD 'secret' WITH ALL PRIVILEGES"}).encode()
     with urlopen(f"{server.url}/query", data=statement, timeout=10) as answer:
-        assert answer.status == 200
+        answer.read()  # the status comes before the statement is executed
     yield server
     server.stop()

@@ -7,8 +7,9 @@ them with themselves.
 
 import asyncio
 import sqlite3
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -19,9 +20,9 @@ from ingest.normaliser import QUARANTINED, Count
 from ingest.quarantine import Quarantined, Reason
 from ingest.sequences import BatchId
 from ingest.stores import WriteLimits
-from ingest.stores.embedded import STORED
+from ingest.stores.embedded import STORED, stored_counts
 from ingest.stores.influx_client import InfluxClient, InfluxSettings, Verdict
-from ingest.stores.line_protocol import Line, LineEncoder
+from ingest.stores.line_protocol import LineEncoder, readings_by_line
 from language import N_, Message
 from readings import ReadingBatch
 from registry.site import Site
@@ -60,18 +61,19 @@ class InfluxStore:
         for batch in batches:
             if not self.books.is_done(batch.edge, batch.lane, batch.seq):
                 fresh.setdefault(BatchId(batch.edge, batch.lane, batch.seq), batch)
-        lines: list[Line] = []
-        owners: list[BatchId] = []
-        for identity, batch in fresh.items():
-            encoded = self._encoder.lines(batch.readings)
-            lines += encoded
-            owners += [identity] * len(encoded)
+        lines: list[str] = []
+        begins: list[int] = []
+        """Where in `lines` each batch begins."""
+        for batch in fresh.values():
+            begins.append(len(lines))
+            lines += self._encoder.lines(batch.readings)
             await asyncio.sleep(0)
         refusals: list[_Refusal] = []
         for start in range(0, len(lines), _LINES):
             refusals += await self._send(lines, start, min(start + _LINES, len(lines)))
-        refused = [_entry(owners[at], lines[at], reason) for at, reason in refusals]
-        counts = _counts(fresh, refusals, lines, owners)
+        batches = [*fresh.values()]
+        refused = [_entry(batches, begins, lines, refusal) for refusal in refusals]
+        counts = [(identity, _counts(identity, batch, refused)) for identity, batch in fresh.items()]
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._commit, counts, refused, now)
 
@@ -85,13 +87,13 @@ class InfluxStore:
         await asyncio.to_thread(self._thread.shutdown)
         self._connection.close()
 
-    async def _send(self, lines: Sequence[Line], start: int, end: int) -> list[_Refusal]:
+    async def _send(self, lines: Sequence[str], start: int, end: int) -> list[_Refusal]:
         """Write ``lines[start:end]``; the points that the server will never take, with its reasons.
 
         A request that is refused for its content is halved until the bad points stand alone. Writing the
         good ones twice on the way does no harm.
         """
-        body = "\n".join([line.text for line in lines[start:end]]).encode()
+        body = "\n".join(lines[start:end]).encode()
         try:
             outcome = await self._client.write(body)
         except StoreUnavailable as error:
@@ -119,41 +121,36 @@ class InfluxStore:
             )
 
 
-def _entry(owner: BatchId, line: Line, reason: str) -> Quarantined:
-    time = int(line.text.rpartition(" ")[2])
+def _entry(
+    batches: Sequence[ReadingBatch], begins: Sequence[int], lines: Sequence[str], refusal: _Refusal
+) -> Quarantined:
+    number = bisect_right(begins, refusal.at) - 1
+    batch, line = batches[number], lines[refusal.at]
+    device, readings = readings_by_line(batch.readings)[refusal.at - begins[number]]
+    time = int(line.rpartition(" ")[2])
     return Quarantined(
-        edge=owner.edge,
-        lane=owner.lane,
-        seq=owner.seq,
-        source=line.device,
+        edge=batch.edge,
+        lane=batch.lane,
+        seq=batch.seq,
+        source=device,
         point="",
         reason=Reason.REFUSED_BY_STORE,
-        detail=Message(N_("InfluxDB refuses it: {why}"), {"why": reason}),
-        raw=line.text.encode(),
-        samples=line.readings,
+        detail=Message(N_("InfluxDB refuses it: {why}"), {"why": refusal.reason}),
+        raw=line.encode(),
+        samples=readings,
         first=time,
         last=time,
     )
 
 
-def _counts(
-    fresh: dict[BatchId, ReadingBatch],
-    refusals: Sequence[_Refusal],
-    lines: Sequence[Line],
-    owners: Sequence[BatchId],
-) -> list[tuple[BatchId, list[Count]]]:
-    refused: dict[BatchId, Counter[str]] = {}
-    for at, _ in refusals:
-        refused.setdefault(owners[at], Counter())[lines[at].device] += lines[at].readings
-    counts: list[tuple[BatchId, list[Count]]] = []
-    for identity, batch in fresh.items():
-        bad = refused.get(identity, Counter())
-        stored = Counter(reading.device for reading in batch.readings) - bad
-        counts.append(
-            (
-                identity,
-                [Count("", device, STORED, n) for device, n in stored.items()]
-                + [Count("", device, QUARANTINED, n) for device, n in bad.items()],
-            )
-        )
-    return counts
+def _counts(identity: BatchId, batch: ReadingBatch, refused: Iterable[Quarantined]) -> list[Count]:
+    bad: Counter[str] = Counter()
+    for entry in refused:
+        if (entry.edge, entry.lane, entry.seq) == identity:
+            bad[entry.source] += entry.samples
+    if not bad:
+        return stored_counts(batch)
+    stored = Counter(reading.device for reading in batch.readings) - bad
+    return [Count("", device, STORED, n) for device, n in stored.items()] + [
+        Count("", device, QUARANTINED, n) for device, n in bad.items()
+    ]

@@ -15,9 +15,10 @@ Escaping: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_
 
 import math
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from itertools import groupby
+from typing import Final
 
-from readings import Quality, Reading, Scalar
+from readings import Quality, Reading
 from registry.site import Site
 
 TAGS: Final = ("device", "edge", "grid1", "grid2", "grid3", "place", "type")
@@ -25,18 +26,10 @@ TAGS: Final = ("device", "edge", "grid1", "grid2", "grid3", "place", "type")
 UNREGISTERED: Final = "unregistered"
 """Measurement of a device that the site no longer knows."""
 
-_SUSPECT: Final[int] = int(Quality.CLOCK_SUSPECT)
-_MEASUREMENT: Final = str.maketrans({",": "\\,", " ": "\\ ", "\n": " "})
-_KEY: Final = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ ", "\n": " "})
+_INF: Final = math.inf
+_MEASUREMENT: Final = str.maketrans({",": "\\,", " ": "\\ ", "\n": "\\ "})
+_KEY: Final = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ ", "\n": "\\ ", "\r": "\\ "})
 _STRING: Final = str.maketrans({'"': '\\"', "\\": "\\\\"})
-
-
-class Line(NamedTuple):
-    """One point, and how many readings of which device it carries."""
-
-    text: str
-    device: str
-    readings: int
 
 
 class LineEncoder:
@@ -51,37 +44,39 @@ class LineEncoder:
         self._site = site
         self._prefixes = {}
 
-    def lines(self, readings: Iterable[Reading]) -> list[Line]:
+    def lines(self, readings: Iterable[Reading]) -> list[str]:
         """The readings as lines, in their order; neighbours of one device and time share one."""
-        lines: list[Line] = []
-        device, time, fields, n = "", 0, "", 0
+        prefixes = self._prefixes
+        lines: list[str] = []
+        device, time, line = "", 0, ""
         for reading in readings:
             value = reading.value
-            kind = type(value)
-            if kind is float:
-                text = f"{reading.point}={value!r}" if value == value else ""
-            elif kind is bool:
-                text = f"{reading.point}=true" if value else f"{reading.point}=false"
+            if type(value) is float and -_INF < value < _INF and not reading.quality and not reading.event:
+                text = f"{reading.point}={value!r}"
             else:
-                text = f"{reading.point}={_text(value)}"
-            if reading.quality or reading.event:
-                text = _with_remarks(text, reading)
+                text = _fields(reading)
             if reading.time == time and reading.device == device:
-                fields = f"{fields},{text}"
-                n += 1
+                line = f"{line},{text}"
                 continue
-            if n:
-                lines.append(Line(f"{self._prefix(device)} {fields} {time}", device, n))
-            device, time, fields, n = reading.device, reading.time, text, 1
-        if n:
-            lines.append(Line(f"{self._prefix(device)} {fields} {time}", device, n))
+            if line:
+                lines.append(f"{line} {time}")
+            device, time = reading.device, reading.time
+            line = f"{prefixes.get(device) or self._prefix(device)}{text}"
+        if line:
+            lines.append(f"{line} {time}")
         return lines
 
     def _prefix(self, device: str) -> str:
-        prefix = self._prefixes.get(device)
-        if prefix is None:
-            prefix = self._prefixes[device] = line_prefix(self._site, device)
+        prefix = self._prefixes[device] = f"{line_prefix(self._site, device)} "
         return prefix
+
+
+def readings_by_line(readings: Iterable[Reading]) -> list[tuple[str, int]]:
+    """The device and the number of readings of every line that `LineEncoder.lines` makes of them."""
+    return [
+        (device, sum(1 for _ in same))
+        for (device, _), same in groupby(readings, key=lambda reading: (reading.device, reading.time))
+    ]
 
 
 def line_prefix(site: Site, device_id: str) -> str:
@@ -100,24 +95,29 @@ def line_prefix(site: Site, device_id: str) -> str:
 
 def tag_value(text: str) -> str:
     """`text` escaped. A line break becomes a space and a backslash at the end goes: tags cannot hold them."""
-    return text.replace("\r", " ").rstrip("\\").translate(_KEY)
+    return text.rstrip("\\").translate(_KEY)
 
 
-def _text(value: Scalar) -> str:
+def _fields(reading: Reading) -> str:
+    """The fields of any reading: its value unless it is none, and what is to be remarked about it."""
+    point, value, quality = reading.point, reading.value, int(reading.quality)
+    if isinstance(value, bool):
+        fields = [f"{point}={'true' if value else 'false'}"]
+    elif isinstance(value, float):
+        fields = [f"{point}={value!r}"] if math.isfinite(value) else []
+        quality |= 0 if fields else int(Quality.NOT_A_NUMBER)  # a line needs at least one field
+    else:
+        fields = [f"{point}={_text(value)}"]
+    if quality:
+        fields.append(f"{point}.quality={quality}i")
+    if quality & Quality.CLOCK_SUSPECT:
+        fields.append(f"{point}.received={reading.received}i")
+    if reading.event:
+        fields.append(f"{point}.event={_text(reading.event)}")
+    return ",".join(fields)
+
+
+def _text(value: int | str) -> str:
     if isinstance(value, str):
         return f'"{value.translate(_STRING)}"'
     return f"{value}i"
-
-
-def _with_remarks(text: str, reading: Reading) -> str:
-    point = reading.point
-    fields = [text] if text else []
-    if reading.quality:
-        fields.append(f"{point}.quality={int(reading.quality)}i")
-        if reading.quality & _SUSPECT:
-            fields.append(f"{point}.received={reading.received}i")
-    if reading.event:
-        fields.append(f"{point}.event={_text(reading.event)}")
-    # NaN that nobody marked has nothing to say but must be a valid line.
-    unknown = isinstance(reading.value, float) and math.isnan(reading.value) and not reading.quality
-    return ",".join(fields) if not unknown else f"{point}.quality={int(Quality.NOT_A_NUMBER)}i"
