@@ -141,11 +141,14 @@ class Engine:
         return turn
 
     def _moment(self, device: DeviceRuntime, readings: Sequence[Reading], at: int, turn: Turn) -> None:
-        """What one device said at one instant, taken together."""
+        """What one device said at one instant, taken together.
+
+        A mark from the future is no order to keep: the gateway's clock was ahead and has been put right.
+        """
         marks, kinds = device.marks, device.kinds
         touched: tuple[Binding, ...] = ()
         late: list[Reading] = []
-        heard = shaken = False
+        heard = shaken = corrected = False
         event = readings[0].event
         for reading in readings:
             point = reading.point
@@ -156,6 +159,9 @@ class Engine:
             if value is not None and at > marks.heard:
                 marks.heard = at
                 heard = True
+            elif value is not None and marks.heard > turn.now + AHEAD:
+                marks.heard = at
+                heard = corrected = True
             bindings = device.by_point.get(point)
             if bindings is None:
                 continue
@@ -164,7 +170,7 @@ class Engine:
             if mark is None:
                 marks.points[point] = Mark(at, at if value is not None else 0, value, event, fault)
                 shaken = shaken or fault or value is None
-            elif at < mark.time:
+            elif at < mark.time <= turn.now + AHEAD:
                 late.append(reading)
                 continue
             elif at == mark.time and value == mark.value and event == mark.event:
@@ -181,6 +187,8 @@ class Engine:
             self._speech.heard.add(device.name)
             if device.unheard:
                 self._silence.heard(device, at, turn)
+            if corrected:
+                self._silence.expect_again(device)
         if late:
             self._late(device, late, at, turn)
         values = device.values

@@ -31,6 +31,12 @@ class Silence:
         else:
             self._timers.look_at(watch.alarm, _due(watch))
 
+    def expect_again(self, device: DeviceRuntime) -> None:
+        """The clock has been put back, so silence may come sooner than it was looked for."""
+        for watch in device.silences:
+            if watch not in device.unheard:
+                self._timers.look_at(watch.alarm, _due(watch))
+
     def check(self, watch: Watch, wake: int, turn: Turn) -> None:
         """A deadline has come, written down or not: raise, wait, or look again later."""
         found = watch.instance

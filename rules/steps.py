@@ -69,7 +69,7 @@ def _over(step: Step, values: Values, verdict: bool | None, anew: bool) -> bool:
 
 
 def _count(state: StepState, at: int, max_gap: int | None) -> None:
-    if not state.since:
+    if not state.since or at < state.since:
         state.since, state.held = at, 0
     else:
         gap = at - state.seen
