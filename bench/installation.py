@@ -121,8 +121,7 @@ class Load:
         """Wait until it has ended: readings (or messages) acknowledged, began and ended in ns, refused."""
         await self.process.wait()
         if self.process.returncode != 0:
-            words = self.log.read_text(errors="replace").splitlines()[-12:]
-            raise CannotMeasure("\n".join(["the load broke off", *words]))
+            raise CannotMeasure("\n".join(["the load broke off", *servers.last_words(self.log)]))
         found: dict[str, float] = json.loads(self.answer.read_text(encoding="utf-8"))
         return found
 

@@ -88,7 +88,7 @@ async def _batches(plan: dict[str, Any]) -> dict[str, Any]:
         plan["url"],
         loads,
         user=plan["user"],
-        password=Path(plan["password_file"]).read_text(encoding="utf-8").strip(),
+        password=plan["password"],
     )
     next_seq = {
         f"{edge}/{lane}": plan["first_seq"].get(f"{edge}/{lane}", 1) + result.messages
@@ -120,6 +120,8 @@ def main() -> None:
     """Do what the plan says."""
     plan, answer = (Path(argument) for argument in sys.argv[1:3])
     wanted = json.loads(plan.read_text(encoding="utf-8"))
+    if "password_file" in wanted:
+        wanted["password"] = Path(wanted["password_file"]).read_text(encoding="utf-8").strip()
     work = _batches if wanted["kind"] == "batches" else _messages
     result = uvloop.run(work(wanted))
     answer.write_text(json.dumps(result), encoding="utf-8")

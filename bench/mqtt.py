@@ -21,7 +21,8 @@ RAISES: Final = 3
 POINT: Final = "linkquality"
 _UPLINKED: Final = (
     "SELECT (SELECT coalesce(sum(samples), 0) FROM taken WHERE source LIKE 'z2m/%')"
-    " - (SELECT coalesce(sum(samples), 0) FROM batches JOIN lanes USING (lane) WHERE batches.seq > lanes.stored)"
+    " - (SELECT coalesce(sum(samples), 0) FROM batches JOIN lanes USING (lane)"
+    " WHERE batches.seq > lanes.stored)"
 )
 
 

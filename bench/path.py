@@ -59,7 +59,8 @@ async def measure(conditions: Conditions) -> list[Figure]:
         note = (
             f"{len(place.site.devices)} devices, {sum(len(each.series) for each in said)} series, "
             f"{len(rules)} rules ({per_reading:.1f} look at a reading), batches of {BATCH}; offered "
-            f"{found.offered:,.0f}/s, drained {found.drained:.1f} s after the end; cores: {used}; peak: {memory}"
+            f"{found.offered:,.0f}/s, drained {found.drained:.1f} s after the end; cores: {used}; "
+            f"peak: {memory}"
         )
         if conditions.profile is not None:
             note += "; while sampled for the profile"

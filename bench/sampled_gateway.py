@@ -1,9 +1,9 @@
 """The gateway with a sampler in it: ``python -m bench.sampled_gateway CONFIG.yaml PROFILE.json``.
 
-SIGUSR2 begins the sampling. From then on SIGPROF comes after every 2 ms of processor time that the process has
-used, in whichever thread; its handler runs in the main thread, between two of its instructions, and gives each
-thread's place the processor time that the thread has used since the handler ran last. A thread that waits for
-the disk or for another thread uses none and does not count.
+SIGUSR2 begins the sampling. From then on SIGPROF comes after every 2 ms of processor time that the process
+has used, in whichever thread; its handler runs in the main thread, between two of its instructions, and
+gives each thread's place the processor time that the thread has used since the handler ran last. A thread
+that waits for the disk or for another thread uses none and does not count.
 """
 
 import json

@@ -79,16 +79,20 @@ async def wait_for(
     process: asyncio.subprocess.Process | None = None,
     log: Path | None = None,
 ) -> None:
-    """Poll until `condition` is true; raises `CannotMeasure` after `limit` seconds or when `process` ended."""
+    """Poll until `condition`; raises `CannotMeasure` after `limit` seconds or when `process` has ended."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limit
     while not condition():
         ended = process is not None and process.returncode is not None
         if ended or loop.time() > deadline:
-            words = log.read_text(errors="replace").splitlines()[-12:] if log and log.exists() else []
             why = "its process ended" if ended else f"not within {limit:g} s"
-            raise CannotMeasure("\n".join([f"{what}: {why}", *words]))
+            raise CannotMeasure("\n".join([f"{what}: {why}", *last_words(log)]))
         await asyncio.sleep(0.05)
+
+
+def last_words(log: Path | None, lines: int = 12) -> list[str]:
+    """The end of a process's log."""
+    return log.read_text(errors="replace").splitlines()[-lines:] if log and log.exists() else []
 
 
 def answers(port: int) -> bool:
@@ -104,7 +108,7 @@ async def mosquitto(folder: Path) -> AsyncIterator[tuple[int, asyncio.subprocess
     binary = find_mosquitto()
     if binary is None:
         raise CannotMeasure("no mosquitto is installed")
-    folder.mkdir(parents=True)
+    await asyncio.to_thread(folder.mkdir, parents=True)
     (port,) = free_ports(1)
     config = folder / "mosquitto.conf"
     config.write_text(
