@@ -75,14 +75,15 @@ class Engine:
         index, count = 0, len(ordered)
         while index < count:
             first = ordered[index]
+            time, name = first.time, first.device
             end = index + 1
-            while end < count and _same_moment(first, ordered[end]):
+            while end < count and ordered[end].time == time and _same_moment(first, ordered[end]):
                 end += 1
-            at = first.time if first.time <= first.received + AHEAD else first.received
+            at = time if time <= first.received + AHEAD else first.received
             upcoming = next_deadline()
             if upcoming is not None and upcoming <= at:
                 self._deadlines(min(at, now), turn)
-            device = device_of(first.device, now)
+            device = device_of(name, now)
             if device is not None:
                 turn.past = now - at > LIVE and now - first.taken > LIVE
                 self._moment(device, (first,) if end == index + 1 else ordered[index:end], at, turn)
@@ -194,9 +195,9 @@ class Engine:
         values = device.values
         for binding in touched if len(readings) == 1 else dict.fromkeys(touched):
             watch = binding.watch
-            if binding.pulse:
+            if watch.pulse:
                 self._judgement.pulse(watch, _of_the_event(device, event), at, event, turn)
-            elif binding.anything(values) is True or not watch.quiet:
+            elif binding.anything(values) or not watch.quiet:
                 if not watch.complete:
                     self._house.gather(watch, turn.now)
                 self._judgement.state(watch, at, turn)
@@ -253,7 +254,7 @@ def _order(reading: Reading) -> tuple[int, str, str, int]:
 
 
 def _same_moment(first: Reading, other: Reading) -> bool:
-    return first.device == other.device and first.time == other.time and first.event == other.event
+    return first.device == other.device and first.event == other.event
 
 
 def _of_the_event(device: DeviceRuntime, event: str) -> dict[str, Scalar | None]:

@@ -107,7 +107,7 @@ class Watch:
 class Binding:
     """One device under one alarm."""
 
-    __slots__ = ("anything", "device", "openings", "plan", "pulse", "watch")
+    __slots__ = ("anything", "device", "openings", "plan", "watch")
 
     def __init__(
         self, watch: Watch, device: "DeviceRuntime", plan: WatchPlan | None, openings: Openings | None
@@ -117,7 +117,6 @@ class Binding:
         self.plan = plan
         self.openings = openings
         self.anything: Test = plan.anything if plan is not None else never
-        self.pulse = plan is not None and plan.pulse
 
 
 class DeviceRuntime:
