@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -59,6 +60,12 @@ from rules.state import EngineState
 
 DAY: Final = 86_400 * 1_000_000_000
 STOP_SECONDS: Final = 3.0
+SWITCH_SECONDS: Final = 0.0005
+"""How long the event loop may keep the interpreter from the threads that write (Python's default: 5 ms).
+
+A transaction is some twenty statements, and after each its thread waits for the interpreter again: beside
+20,000 readings a second that made the difference between a case after 0.2 s and after 0.1 s.
+"""
 
 Opened = TypeVar("Opened")
 
@@ -79,6 +86,7 @@ def run_gateway(config: GatewayConfig) -> None:
     Raises `InvalidConfiguration` (the site folder has errors) and `GatewayFailed`.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    sys.setswitchinterval(SWITCH_SECONDS)
     configuration = load_configuration(config.site)
     if not configuration.sound or configuration.site is None:
         raise InvalidConfiguration(configuration.problems)

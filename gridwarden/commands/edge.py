@@ -12,7 +12,8 @@ from pathlib import Path
 def run(site: Path, edge_id: str, data: Path, bus: str, user: str, password_file: Path | None) -> None:
     """Become the edge agent."""
     command = edge_command(site, edge_id, data, bus, user, password_file)
-    os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
+    # One heap for both of its threads: the second would only keep memory to itself.
+    os.execve(command[0], command, {"MALLOC_ARENA_MAX": "1", **os.environ})  # noqa: S606 - our own interpreter
 
 
 def edge_command(

@@ -7,12 +7,14 @@ does, and a step that fails says why and stops the rest.
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -169,9 +171,8 @@ class _Up:
                     "edge",
                     self.secrets / "nats-edge",
                 )
-                await self._run(
-                    Child(f"edge-{edge}", command, self._log(f"edge-{edge}"), stage=1, patience=3.0)
-                )
+                child = Child(f"edge-{edge}", command, self._log(f"edge-{edge}"), stage=1, patience=3.0)
+                await self._run(child, partial(self._edge_listens, edge, child))
                 done("")
 
     def _configuration(self) -> Configuration:
@@ -245,6 +246,17 @@ class _Up:
         except httpx.TransportError:
             return False
         return answer.status_code == httpx.codes.OK
+
+    async def _edge_listens(self, edge: str, child: Child) -> bool:
+        """Whether the agent has reached every wire that can be reached: nothing sent now is missed."""
+        try:
+            text = await asyncio.to_thread((self.data / "edges" / edge / "status.json").read_text, "utf-8")
+            status = json.loads(text)
+        except (OSError, ValueError):
+            return False
+        of_this_process = child.process is not None and status["process"] == child.process.pid
+        wires = status["connections"].values()
+        return of_this_process and status["link"] and all(wire["up"] or wire["problem"] for wire in wires)
 
     def _log(self, name: str) -> Path:
         return self.data / "log" / f"{name}.log"

@@ -102,7 +102,9 @@ class Installation:
     def try_get(self, path: str, **parameters: Any) -> Any:
         """As `get`, but None while the gateway is away."""
         try:
-            answer = httpx.get(f"{self.address}/api/v1/{path}", params=parameters, timeout=20, trust_env=False)
+            answer = httpx.get(
+                f"{self.address}/api/v1/{path}", params=parameters, timeout=20, trust_env=False
+            )
         except httpx.TransportError:
             return None
         return answer.json() if answer.status_code == httpx.codes.OK else None
@@ -148,8 +150,8 @@ class Installation:
     def publish(self, topic: str, payload: str | bytes) -> None:
         """Publish with somebody else's tool."""
         subprocess.run(
-            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.mqtt_port), "-u", "mqtt", "-P", self.mqtt_password(),
-             "-q", "1", "-t", topic, "-s"],
+            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.mqtt_port), "-u", "mqtt",
+             "-P", self.mqtt_password(), "-q", "1", "-t", topic, "-s" if payload else "-n"],
             input=payload.encode() if isinstance(payload, str) else payload, check=True, timeout=30,
         )  # fmt: skip
 

@@ -104,7 +104,9 @@ def test_the_overview_shows_what_burns(
 ) -> None:
     page = browser_page("/", language, width)
     case = house.get(f"cases/{number(house)}")
-    expect(page.locator("body")).to_contain_text(case["alarm_list"][0]["rule_label"][language[:2]], timeout=20_000)
+    expect(page.locator("body")).to_contain_text(
+        case["alarm_list"][0]["rule_label"][language[:2]], timeout=20_000
+    )
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.close()
 
