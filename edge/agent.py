@@ -20,13 +20,12 @@ from msgspec import json
 from edge import health
 from edge.collector import Collector, Port
 from edge.health import ConnectionHealth, Vitals
-from edge.intake import Broker, DeadLetters, Driver, DriverContext, DriverFailed, Intake
+from edge.intake import Attached, Broker, DeadLetters, Driver, DriverContext, DriverFailed, Intake
 from edge.outbox import Limits, Outbox, OutboxUnavailable, Stored
 from edge.routes import Routes
 from edge.uplink import Bus, Uplink
 from readings import Lane
 from registry.device_types import DeviceType
-from registry.devices import Device
 from registry.model import Model
 
 HEALTH_INTERVAL: Final = 10.0
@@ -44,7 +43,7 @@ class Wire:
     connection: str
     driver: type[Driver]
     settings: Model
-    devices: tuple[Device, ...]
+    devices: tuple[Attached, ...]
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Installation:
 
     edge: str
     wires: tuple[Wire, ...]
-    devices: tuple[Device, ...]
+    devices: tuple[Attached, ...]
     types: Mapping[str, DeviceType]
     bus: Bus
     outbox: Path

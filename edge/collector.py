@@ -22,9 +22,9 @@ from readings import Lane, Sample
 DELAY: Final = 0.02
 GROUP_INTAKES: Final = 500
 """A group is closed at so many intakes."""
-EAGER_INTAKES: Final = 400
+EAGER_INTAKES: Final = 300
 """With so many waiting, telemetry waits no longer."""
-PORT_INTAKES: Final = 1_000
+PORT_INTAKES: Final = 800
 """A source with so many uncommitted intakes is not asked for more."""
 
 log = logging.getLogger("edge.collector")

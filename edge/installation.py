@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from edge.agent import Installation, Wire
 from edge.deliveries import DeliveryKeys
 from edge.drivers import DRIVERS, driver_class
-from edge.intake import Broker, Counters, DeadLetters, DriverContext, InvalidWiring
+from edge.intake import Attached, Broker, Counters, DeadLetters, DriverContext, InvalidWiring
 from edge.outbox import Limits
 from edge.uplink import Bus
 from registry.devices import EdgeWiring
@@ -42,7 +42,7 @@ def load_installation(
     return Installation(
         edge=edge,
         wires=tuple(found for found in wires if isinstance(found, Wire)),
-        devices=tuple(loaded.wiring.devices.values()),
+        devices=tuple(map(Attached.of, loaded.wiring.devices.values())),
         types=loaded.wiring.types,
         bus=bus,
         outbox=data / edge / "outbox.db",
@@ -68,7 +68,9 @@ def _wires(site: Path, wiring: Wiring) -> Iterator[Wire | Problem]:
         except ValidationError as error:
             yield from _invalid(draft, index, error, driver.settings)
             continue
-        wire = Wire(connection.id, driver, settings, wiring.devices_on(connection.id))
+        wire = Wire(
+            connection.id, driver, settings, tuple(map(Attached.of, wiring.devices_on(connection.id)))
+        )
         try:
             driver(settings, _rehearsal(wiring, wire))
         except InvalidWiring as error:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final, NamedTuple, Protocol
 
+import msgspec
+
 from edge.deliveries import DeliveryKeys
 from language import Message
 from readings import Sample
@@ -87,13 +89,27 @@ class Broker:
     password: str = field(default="", repr=False)
 
 
+class Attached(msgspec.Struct, frozen=True, gc=False):
+    """What an agent needs of a registered device, and no more: there may be thousands on a small box."""
+
+    id: str
+    type: str
+    source: str
+    address: str
+
+    @classmethod
+    def of(cls, device: Device) -> "Attached":
+        """From the registry's device."""
+        return cls(device.id, device.type, device.source, device.address)
+
+
 @dataclass(frozen=True)
 class DriverContext:
     """What the agent lends a driver."""
 
     edge: str
     connection: str
-    devices: tuple[Device, ...]
+    devices: tuple["Attached", ...]
     types: Mapping[str, DeviceType]
     clock: Callable[[], int]
     """The edge's clock, nanoseconds since 1970-01-01 UTC."""

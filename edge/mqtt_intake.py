@@ -34,7 +34,7 @@ from edge.mqtt_socket import BufferedClient, BufferedSocket
 from readings import Sample
 from registry.model import Model
 
-PAUSE_MESSAGES: Final = 500
+PAUSE_MESSAGES: Final = 300
 PAUSE_BYTES: Final = 8 * 1024 * 1024
 READ_BURST: Final = 200
 """Messages read before the event loop gets its turn."""

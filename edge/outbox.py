@@ -10,6 +10,7 @@ at or set numbers and may be used by the event loop.
 
 import os
 import sqlite3
+import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -100,6 +101,8 @@ class Outbox:
         self._new_notes: dict[str, str] = {}
         self._recent: dict[Lane, dict[int, Stored]] = {lane: {} for lane in Lane}
         self._recent_bytes = dict.fromkeys(Lane, 0)
+        self._memory = threading.Lock()
+        """Guards the two above, which the worker fills and the event loop empties."""
         self._unsure: tuple[Group, dict[Lane, int], list[Stored]] | None = None
         self._delivery_rows: dict[str, deque[tuple[int, int]]] = {}
         """Per connection: (row id, keys in it), oldest first."""
@@ -156,10 +159,10 @@ class Outbox:
     def stored(self, lane: Lane, seq: int) -> None:
         """JetStream has every batch of `lane` up to `seq`; the rows go with the next commit or `trim`."""
         depth = self.depth[lane]
-        recent = self._recent[lane]
-        for done in range(depth.stored + 1, seq + 1):
-            if (batch := recent.pop(done, None)) is not None:
-                self._recent_bytes[lane] -= len(batch.payload)
+        with self._memory:
+            for done in range(depth.stored + 1, seq + 1):
+                if (batch := self._recent[lane].pop(done, None)) is not None:
+                    self._recent_bytes[lane] -= len(batch.payload)
         depth.stored = max(depth.stored, seq)
 
     def recent(self, lane: Lane, after: int, limit: int) -> list[Stored]:
@@ -282,11 +285,12 @@ class Outbox:
             # A reader goes on from memory only where memory has no gap, so a full memory takes no more
             # until it is empty again.
             recent = self._recent[batch.lane]
-            if self._recent_bytes[batch.lane] < _RECENT_BYTES and (
-                not recent or batch.seq - 1 in recent or batch.seq - 1 == self.depth[batch.lane].stored
-            ):
-                recent[batch.seq] = batch
-                self._recent_bytes[batch.lane] += len(batch.payload)
+            with self._memory:
+                if self._recent_bytes[batch.lane] < _RECENT_BYTES and (
+                    not recent or batch.seq - 1 in recent or batch.seq - 1 == self.depth[batch.lane].stored
+                ):
+                    recent[batch.seq] = batch
+                    self._recent_bytes[batch.lane] += len(batch.payload)
         return batches
 
     def _trim(self, connection: sqlite3.Connection) -> Callable[[], None]:

@@ -82,6 +82,7 @@ def connect(path: Path, edge: str) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA cache_size = -512")  # kB; the books of thousands of devices fit
         connection.execute("PRAGMA journal_size_limit = 16777216")
         connection.execute("BEGIN IMMEDIATE")
         for statement in _TABLES.split(";\n"):

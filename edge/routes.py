@@ -7,10 +7,10 @@ telemetry lane, and ends in the gateway's quarantine. Only a type's `ignore` is 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from edge.intake import Attached
 from readings import Lane
 from readings.vocabulary import MALFORMED
 from registry.device_types import DeviceType
-from registry.devices import Device
 
 _POINTS_REMEMBERED: Final = 4096
 
@@ -40,7 +40,7 @@ class _TypeRoutes(dict[str, Lane | None]):
 class Routes:
     """The lanes of one edge's points."""
 
-    def __init__(self, devices: Iterable[Device], types: Mapping[str, DeviceType]) -> None:
+    def __init__(self, devices: Iterable[Attached], types: Mapping[str, DeviceType]) -> None:
         by_type = {name: _TypeRoutes(device_type) for name, device_type in types.items()}
         self._of_unknown = _TypeRoutes(None)
         self._by_source = {device.source: by_type.get(device.type, self._of_unknown) for device in devices}

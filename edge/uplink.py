@@ -25,6 +25,7 @@ from typing import Any, Final
 import nats
 import nats.errors
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 from nats.js.errors import APIError
 from nats.js.errors import Error as JetStreamError
 
@@ -124,6 +125,12 @@ class LaneUplink:
                 await self._one_connection()
             except (_LinkLost, OSError, nats.errors.Error) as error:
                 self._tell(f"{type(error).__name__}: {error}".removeprefix("_LinkLost: "))
+            except Exception as error:
+                # The client library breaks in ways of its own while a connection dies. Whatever it was,
+                # the batches are in the outbox and a new connection knows nothing of it.
+                if not self._told:
+                    log.exception("lane %s: its connection broke", self.lane.value)
+                self._tell(f"{type(error).__name__}: {error}")
             self.up = False
             delay = 0.1 if self.confirmed > before else min(delay * 2, 10.0)
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads reconnects
@@ -144,11 +151,12 @@ class LaneUplink:
             )
             self.client, self._lost, self.up = client, "", True
             self._tell("")
+            stream = client.jetstream()
             delay = 0.1
             while True:
                 before = self.confirmed
                 try:
-                    await self._send(client)
+                    await self._send(stream)
                 except _Refused as error:
                     self._refused = True
                     self._tell(str(error))
@@ -167,9 +175,8 @@ class LaneUplink:
             return {"user": self._bus.username, "password": self._bus.password}
         return {}
 
-    async def _send(self, client: Client) -> None:
+    async def _send(self, stream: JetStreamContext) -> None:
         """Send in order from the first unconfirmed batch; ends only by `_LinkLost` or `_Refused`."""
-        stream = client.jetstream()
         depth = self._outbox.depth
         self._sent = depth[self.lane].stored
         self._live_from = time.time_ns() - OUTAGE_GRACE

@@ -1,9 +1,9 @@
 """A small site on real wires, and a real agent process reading it."""
 
 import asyncio
-import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -24,6 +24,15 @@ from readings.subjects import samples_stream
 ROOT = Path(__file__).parents[2]
 
 
+DIES_BEFORE_ITS_FIRST_ACKNOWLEDGEMENT = """
+import os, signal, sys
+from edge.mqtt_intake import MqttSession
+MqttSession._acknowledge = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from edge.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 @dataclass
 class AgentProcess:
     """``python -m edge`` on a site folder; `start` again after `kill` goes on with the same outbox."""
@@ -42,6 +51,23 @@ class AgentProcess:
     @property
     def log(self) -> str:
         return (self.data / "agent.log").read_text()
+
+    def asked(self, query: str) -> int:
+        """The one number that `query` finds in the outbox; 0 while there is none."""
+        if not self.outbox.exists():
+            return 0
+        reader = sqlite3.connect(f"file:{self.outbox}?mode=ro", uri=True)
+        try:
+            return int(reader.execute(query).fetchone()[0] or 0)
+        except sqlite3.OperationalError:  # its tables are not made yet
+            return 0
+        finally:
+            reader.close()
+
+    @property
+    def subscriptions(self) -> int:
+        """Connections whose broker has confirmed their subscriptions."""
+        return self.asked("SELECT count(*) FROM notes WHERE key LIKE 'subscribed:%'")
 
     def _where(self) -> list[str]:
         return ["--data", str(self.data), "--bus", self.bus]
@@ -170,10 +196,6 @@ async def streams(nats_server) -> AsyncIterator[Streams]:
     await found.create()
     yield found
     await client.close()
-
-
-def dumps(value: object) -> bytes:
-    return json.dumps(value).encode()
 
 
 async def until(condition: Callable[[], object], what: str, limit: float = 30.0) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import sqlite3
 
 import pytest
 from paho.mqtt import publish
@@ -11,7 +10,7 @@ from paho.mqtt import publish
 from readings import Lane
 from readings.vocabulary import MALFORMED
 from tests.conftest import wait_until
-from tests.edge.conftest import wire_up
+from tests.edge.conftest import DIES_BEFORE_ITS_FIRST_ACKNOWLEDGEMENT, wire_up
 
 pytestmark = pytest.mark.usefixtures("streams")
 
@@ -64,19 +63,7 @@ async def agent(home, agents, nats_server, streams):
 
 async def started(agent):
     agent.start()
-    wait_until(lambda: _notes(agent) == 2, f"both connections subscribe\n{agent.log}")
-
-
-def _notes(agent):
-    if not agent.outbox.exists():
-        return 0
-    reader = sqlite3.connect(f"file:{agent.outbox}?mode=ro", uri=True)
-    try:
-        return reader.execute("SELECT count(*) FROM notes WHERE key LIKE 'subscribed:%'").fetchone()[0]
-    except sqlite3.OperationalError:
-        return 0
-    finally:
-        reader.close()
+    wait_until(lambda: agent.subscriptions == 2, f"both connections subscribe\n{agent.log}")
 
 
 async def test_a_message_becomes_samples_of_the_right_lanes(agent, streams, mosquitto_broker):
@@ -143,24 +130,6 @@ async def test_kill_9_anywhere_loses_nothing_and_counts_nothing_twice(agent, str
     assert sorted(values) == list(range(total))
 
 
-def _taken(agent, source):
-    reader = sqlite3.connect(f"file:{agent.outbox}?mode=ro", uri=True)
-    try:
-        (count,) = reader.execute("SELECT sum(samples) FROM taken WHERE source = ?", (source,)).fetchone()
-        return count or 0
-    finally:
-        reader.close()
-
-
-DIES_BEFORE_ITS_FIRST_ACKNOWLEDGEMENT = """
-import os, signal, sys
-from edge.mqtt_intake import MqttSession
-MqttSession._acknowledge = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-from edge.main import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
 async def test_messages_committed_but_not_acknowledged_come_again_and_are_dropped(
     home, agents, nats_server, streams, mosquitto_broker
 ):
@@ -170,7 +139,9 @@ async def test_messages_committed_but_not_acknowledged_come_again_and_are_droppe
     numbers = range(300)
     send(mosquitto_broker, *[("zigbee2mqtt/door", {"tamper": n}) for n in numbers])
     assert agent.process.wait(20) == -signal.SIGKILL
-    assert _taken(agent, "z2m/door") > 0  # committed; the broker does not know it
+    assert (
+        agent.asked("SELECT sum(samples) FROM taken WHERE source = 'z2m/door'") > 0
+    )  # committed; the broker does not know it
     agent.program = ["-m", "edge"]
     agent.start()
     send(mosquitto_broker, ("zigbee2mqtt/door", {"tamper": "last"}))

@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from edge.collector import PORT_INTAKES, Collector
-from edge.intake import Counters, DeadLetters, Intake
+from edge.intake import Attached, Counters, DeadLetters, Intake
 from edge.outbox import Limits, Outbox
 from edge.routes import Routes
 from readings import Lane, Sample, wire
 from readings.vocabulary import MALFORMED
 from registry.device_types import DeviceType
-from registry.devices import Device
 from tests.edge.conftest import until
 
 TYPES = {
@@ -26,7 +25,7 @@ TYPES = {
         }
     )
 }
-DEVICES = [Device(id="d", type="smoke", place="p", edge="e1", connection="z2m", address="kitchen")]
+DEVICES = [Attached("d", "smoke", "z2m/kitchen", "kitchen")]
 
 
 def sample(point, value=1, source="z2m/kitchen"):

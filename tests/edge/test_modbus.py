@@ -12,10 +12,9 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from edge.deliveries import DeliveryKeys
 from edge.drivers.modbus_rtu.driver import ModbusRtu, ModbusRtuSettings
-from edge.intake import Counters, DeadLetters, DriverContext, DriverFailed, InvalidWiring
+from edge.intake import Attached, Counters, DeadLetters, DriverContext, DriverFailed, InvalidWiring
 from readings.vocabulary import MALFORMED
 from registry.device_types import DeviceType
-from registry.devices import Device
 
 CLIMATE = DeviceType.model_validate(
     {
@@ -43,10 +42,8 @@ class Notes:
         pass
 
 
-def device(address, name="d"):
-    return Device(
-        id=f"{name}{address}", type="xy-md02", place="p", edge="e1", connection="rs", address=address
-    )
+def device(address):
+    return Attached(f"d{address}", "xy-md02", f"rs/{address}", address)
 
 
 def driver(port, *addresses, **settings):

@@ -18,10 +18,9 @@ from pymodbus.exceptions import ModbusException
 from edge.drivers.modbus_rtu.frames import verdict
 from edge.drivers.modbus_rtu.profile import FUNCTION_CODES, Read, plan
 from edge.drivers.modbus_rtu.schedule import Schedule, Turn
-from edge.intake import DriverContext, DriverFailed, Intake, InvalidWiring
+from edge.intake import Attached, DriverContext, DriverFailed, Intake, InvalidWiring
 from language import N_, Message
 from readings import Sample
-from registry.devices import Device
 from registry.model import Model
 
 _QUIET: Final = 0.02
@@ -105,7 +104,7 @@ class ModbusRtu:
         finally:
             client.close()
 
-    def _turn(self, device: Device) -> Turn[_Polled]:
+    def _turn(self, device: Attached) -> Turn[_Polled]:
         context = self._context
         device_type = context.types[device.type]
         if device_type.modbus is None:
