@@ -200,8 +200,12 @@ def _replace(path: Path, content: object) -> None:
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel `tasks` and wait until they have ended."""
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)
+    """Cancel `tasks` and wait until they have ended.
+
+    Once more each half second: libraries (and Python 3.11's own ``wait_for``) lose a cancellation that
+    comes just as what they wait for is done.
+    """
+    while waiting := [task for task in tasks if not task.done()]:
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting, timeout=0.5)

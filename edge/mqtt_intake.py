@@ -38,7 +38,7 @@ PAUSE_MESSAGES: Final = 300
 PAUSE_BYTES: Final = 8 * 1024 * 1024
 READ_BURST: Final = 200
 """Messages read before the event loop gets its turn."""
-CONNECT_LIMIT: Final = 5.0
+CONNECT_LIMIT: Final = 3.0
 
 Decode = Callable[[str, bytes, int], Sequence[Sample]]
 """(topic, payload, now) → samples; raises `Malformed`."""
