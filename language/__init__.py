@@ -5,7 +5,7 @@ parameters); only where text is shown does a `Translator` turn it into Chinese o
 gettext catalogues in ``language/locale``. Codes, ids and log events are not translated.
 """
 
-from language.message import Message, N_
+from language.message import N_, Message
 from language.translator import LANGUAGES, Translator, preferred, translator
 
-__all__ = ["LANGUAGES", "Message", "N_", "Translator", "preferred", "translator"]
+__all__ = ["LANGUAGES", "N_", "Message", "Translator", "preferred", "translator"]
