@@ -120,7 +120,7 @@ class Books:
             self._connection.execute("DELETE FROM done WHERE edge = ? AND lane = ?", (edge, lane))
             ranges = [x for first, last in done for x in (edge, lane, first, last)]
             bulk.insert(self._connection, "INSERT INTO done", 4, ranges)
-        self._fold(now - KEEP_RECENT)
+        self._fold(now - KEEP_RECENT, now)
 
     def quarantine(self, entries: Iterable[Quarantined], now: int) -> None:
         """Keep what could not be used."""
@@ -146,10 +146,15 @@ class Books:
         self._accounts[edge, lane][key] = self._last_account
         return self._last_account
 
-    def _fold(self, before: int) -> None:
-        """Add up the numbers of batches older than `before` in one statement without the interpreter."""
+    def _fold(self, before: int, now: int) -> None:
+        """Add up the numbers of batches older than `before` in one statement without the interpreter.
+
+        Only the first few are looked at: those after them are younger. One from the future (the clock was
+        put back) counts as old, or it would keep those behind it waiting.
+        """
         (upto,) = self._connection.execute(
-            "SELECT max(id) FROM (SELECT id FROM recent WHERE at < ? ORDER BY id LIMIT ?)", (before, _FOLD)
+            "SELECT max(id) FROM (SELECT id, at FROM recent ORDER BY id LIMIT ?) WHERE at < ? OR at > ?",
+            (_FOLD, before, now),
         ).fetchone()
         if upto is None:
             return

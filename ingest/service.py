@@ -42,6 +42,8 @@ Clock = Callable[[], int]
 
 NORMALISER: Final = "normaliser"
 _GROUP: Final = 64
+_HELD: Final = 4 * _GROUP
+"""Batches of a lane that the normaliser holds: a group in each of its steps, and the next on its way."""
 _SLICE: Final = 0.004
 """Seconds of computing after which the event loop gets a turn."""
 _TIDY_EVERY: Final = 60.0
@@ -107,7 +109,7 @@ class NormaliserService:
 
     async def _run_lane(self, lane: Lane) -> None:
         """Normalise one group while the one before it is being made durable."""
-        consumer = await self._bus.consume(samples_stream(lane), NORMALISER)
+        consumer = await self._bus.consume(samples_stream(lane), NORMALISER, capacity=_HELD)
         ready: asyncio.Queue[tuple[list[Delivery], Prepared]] = asyncio.Queue(1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._finish(lane, ready), name=f"finish {lane}")
