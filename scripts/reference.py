@@ -1,4 +1,4 @@
-"""Writes the reference part of docs/site-folder.md from the models that validate a site folder.
+"""Writes the reference parts of docs/site-folder.md and docs/gateway.md from the models that validate them.
 
 ``--check`` only says whether the page is up to date.
 """
@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from edge.drivers import DRIVERS, driver_class
+from gateway.config import BusConfig, GatewayConfig, InfluxConfig, WebConfig
 from registry.categories import Category, EvidenceWanted, Milestone
 from registry.device_types import DeviceType, ModbusProfile, Point, Register
 from registry.devices import Connection, Device, EdgeWiring
@@ -20,7 +21,8 @@ from registry.grids import Calendar, Grid, Person, Place, Unit
 from registry.head import Head
 from rules.model import CaseTemplate, Confirm, Flap, Group, Inhibit, Level, Match, NoData, Rule, Schedule
 
-PAGE = Path("docs/site-folder.md")
+SITE_PAGE = Path("docs/site-folder.md")
+GATEWAY_PAGE = Path("docs/gateway.md")
 MARK = "<!-- from here on written by scripts/reference.py -->"
 
 SECOND = 1_000_000_000
@@ -83,8 +85,8 @@ def table(model: type[BaseModel]) -> list[str]:
     return [*lines, ""]
 
 
-def reference() -> str:
-    """The whole reference."""
+def site_reference() -> str:
+    """Every file of a site folder, and the settings of every driver."""
     lines: list[str] = []
     for title, models in SECTIONS:
         lines += [f"## {title}", ""]
@@ -92,21 +94,30 @@ def reference() -> str:
             lines += table(model)
     lines += ["## Drivers", "", "What goes into `settings` of a connection.", ""]
     for name in DRIVERS:
-        settings = driver_class(name).settings
-        lines += [f"### `{name}`", "", *table(settings)[2:]]
+        lines += [f"### `{name}`", "", *table(driver_class(name).settings)[2:]]
     return "\n".join(lines).rstrip() + "\n"
 
 
+def gateway_reference() -> str:
+    """The gateway's configuration file."""
+    models = (GatewayConfig, BusConfig, WebConfig, InfluxConfig)
+    return "\n".join(line for model in models for line in table(model)).rstrip() + "\n"
+
+
 def main(check: bool) -> int:
-    """Write the page, or only compare; the exit code is 1 when it is out of date."""
-    before = PAGE.read_text(encoding="utf-8")
-    page = f"{before.split(MARK)[0]}{MARK}\n\n{reference()}"
-    if check:
-        if page != before:
-            sys.stdout.write(f"{PAGE} is out of date: run scripts/reference.py\n")
-        return int(page != before)
-    PAGE.write_text(page, encoding="utf-8")
-    return 0
+    """Write the pages, or only compare; the exit code is 1 when one is out of date."""
+    outdated = 0
+    for file, reference in ((SITE_PAGE, site_reference), (GATEWAY_PAGE, gateway_reference)):
+        before = file.read_text(encoding="utf-8")
+        page = f"{before.split(MARK)[0]}{MARK}\n\n{reference()}"
+        if page == before:
+            continue
+        outdated += 1
+        if check:
+            sys.stdout.write(f"{file} is out of date: run scripts/reference.py\n")
+        else:
+            file.write_text(page, encoding="utf-8")
+    return int(check and outdated > 0)
 
 
 if __name__ == "__main__":
