@@ -27,9 +27,9 @@ class BusConfig(Model):
     user: str = Field("", description="NATS user; empty: no authentication.")
     password_file: Path | None = Field(None, description="File (mode 600) that holds the password.")
     ca_file: Path | None = Field(None, description="Certificate authority of a tls:// server.")
-    alarm_bytes: int = Field(2 << 30, gt=0, description="Bytes that each alarm stream may take on disk.")
+    alarm_bytes: int = Field(256 << 20, gt=0, description="Bytes that each alarm stream may take on disk.")
     telemetry_bytes: int = Field(
-        8 << 30, gt=0, description="Bytes that each telemetry stream may take on disk."
+        2 << 30, gt=0, description="Bytes that each telemetry stream may take on disk."
     )
 
 
@@ -45,10 +45,10 @@ class InfluxConfig(Model):
 class WebConfig(Model):
     """Where the API and the console are served."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on; anything but loopback needs TLS.")
+    host: str = Field(
+        "127.0.0.1", description="Loopback address to listen on; a proxy with TLS and login goes in front."
+    )
     port: int = Field(8420, ge=0, le=65535, description="0: any free port.")
-    certificate_file: Path | None = Field(None, description="TLS certificate (PEM).")
-    key_file: Path | None = Field(None, description="TLS key (PEM, mode 600).")
 
     @model_validator(mode="after")
     def _no_open_door(self) -> "WebConfig":
