@@ -29,6 +29,7 @@ from registry.device_types import DeviceType
 from registry.model import Model
 
 HEALTH_INTERVAL: Final = 10.0
+STATUS_INTERVAL: Final = 1.0
 TRIM_INTERVAL: Final = 1.0
 STOP_LIMIT: Final = 2.0
 """Seconds a stopping agent takes to commit and send what it has in hand."""
@@ -166,17 +167,22 @@ class Agent:
                 self._collector.room_made()
 
     async def _report(self) -> None:
-        """The edge's own health, as samples like any other."""
+        """The edge's own health: as samples like any other, and as a file that also tells every change."""
         port = self._collector.port(health.SOURCE)
+        due, told = 0.0, ""
         while True:
             now, vitals = self._clock(), await self._vitals()
-            status = health.status(self.outbox, self.connections, vitals, now)
-            with suppress(OSError):  # a full disk is told by the outbox
-                await asyncio.to_thread(_replace, self.outbox.path.with_name("status.json"), status)
-            if not port.waiting:  # an outbox that takes nothing takes no reports about it either
+            wires = repr([(wire.up, wire.problem) for wire in self.connections.values()])
+            if time.monotonic() >= due or told != (told := f"{vitals.link} {wires}"):
+                status = health.status(self.outbox, self.connections, vitals, now)
+                with suppress(OSError):  # a full disk is told by the outbox
+                    await asyncio.to_thread(_replace, self.outbox.path.with_name("status.json"), status)
+            # an outbox that takes nothing takes no reports about it either
+            if time.monotonic() >= due and not port.waiting:
+                due = time.monotonic() + HEALTH_INTERVAL
                 report = health.samples(self.outbox, self.connections, vitals, now)
                 await port.put([Intake(report)])
-            await asyncio.sleep(HEALTH_INTERVAL)
+            await asyncio.sleep(STATUS_INTERVAL)
 
     async def _vitals(self) -> Vitals:
         try:
