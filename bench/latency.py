@@ -126,6 +126,7 @@ async def _listen(
                 now = time.perf_counter()
                 arrived.setdefault(json.loads(line[6:])["case"]["building"], now)
                 news.set()
+    raise CannotMeasure("the live feed ended")
 
 
 def _figures(measurement: str, latencies: list[float], goal: Goal, beside: str) -> list[Figure]:

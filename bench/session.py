@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiomqtt
+import httpx
+
 from bench.figures import CannotMeasure, Conditions, Figure
 from bench.measurements import MEASUREMENTS
 from bench.profile import Profile, read_profile
@@ -49,11 +52,12 @@ def measure(
 async def _measured(name: str, conditions: Conditions) -> list[Figure]:
     try:
         return await MEASUREMENTS[name](conditions)
-    except* CannotMeasure as group:
+    except* (CannotMeasure, httpx.TransportError, aiomqtt.MqttError) as group:
+        # the two libraries' errors: what is measured went away in the middle
         first: BaseException = group
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
-        raise CannotMeasure(str(first)) from group
+        raise CannotMeasure(str(first) or type(first).__name__) from group
 
 
 @contextlib.contextmanager
