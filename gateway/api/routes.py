@@ -37,13 +37,13 @@ Limit = Annotated[int, Query(ge=1, le=500, description="Rows on a page.")]
 @router.get("/site", tags=["site"])
 async def site(view: Viewing, language: Language) -> schemas.SiteOut:
     """The community: grids, people, categories, rules."""
-    return view.site(language)
+    return view.site.show(language)
 
 
 @router.get("/overview", tags=["site"])
 async def overview(view: Viewing) -> schemas.OverviewOut:
     """Is anything burning, who is on it, what is not being watched."""
-    return await view.overview()
+    return await view.overview.show()
 
 
 @router.get("/devices", tags=["devices"])
@@ -59,13 +59,13 @@ async def devices(
 ) -> schemas.DevicePage:
     """Devices, those in trouble first."""
     chosen = DeviceFilter(grid=grid, device_class=device_class, state=state, place=place, text=q)
-    return await view.devices(chosen, Paging(after, limit))
+    return await view.devices.page(chosen, Paging(after, limit))
 
 
 @router.get("/devices/{device}", tags=["devices"])
 async def device(device: str, view: Viewing) -> schemas.DeviceDetail:
     """One device: what it is, what it says, how it is."""
-    return await view.device(device)
+    return await view.devices.one(device)
 
 
 @router.get("/latest", tags=["devices"])
@@ -73,7 +73,7 @@ async def latest(
     view: Viewing, device: Annotated[list[str], Query(min_length=1, max_length=200)]
 ) -> dict[str, list[schemas.Value]]:
     """The latest value of every point of the devices asked for."""
-    return await view.latest(device)
+    return await view.devices.latest(device)
 
 
 @router.get("/series", tags=["devices"])
@@ -88,7 +88,7 @@ async def series(
     ] = None,
 ) -> schemas.SeriesOut:
     """A point's history, raw or in buckets that keep every spike."""
-    return await view.series(device, point, start, end, buckets)
+    return await view.devices.series(device, point, start, end, buckets)
 
 
 @router.get("/alarms", tags=["alarms"])
@@ -107,25 +107,25 @@ async def alarms(
     chosen = AlarmFilter(
         state=state, severities=tuple(severity or ()), grid=grid, device=device, place=place, rule=rule
     )
-    return await view.alarms(chosen, Paging(after, limit))
+    return await view.alarms.page(chosen, Paging(after, limit))
 
 
 @router.get("/alarms/{alarm:path}", tags=["alarms"])
 async def alarm(alarm: str, view: Viewing) -> schemas.AlarmDetail:
     """One occurrence of an alarm with its timeline (`id` as in the list, ``#`` written ``%23``)."""
-    return await view.alarm(alarm)
+    return await view.alarms.one(alarm)
 
 
 @router.post("/alarms/{alarm:path}/acknowledge", tags=["alarms"], responses=responses(409))
 async def acknowledge(alarm: str, operation: schemas.Operation, view: Viewing) -> schemas.AlarmDetail:
     """Say that somebody has seen the alarm and takes it on."""
-    return await view.acknowledge(alarm, operation)
+    return await view.alarms.acknowledge(alarm, operation)
 
 
 @router.post("/alarms/{alarm:path}/reset", tags=["alarms"], responses=responses(409))
 async def reset(alarm: str, operation: schemas.Operation, view: Viewing) -> schemas.AlarmDetail:
     """Release a latched alarm after inspection; a note is required."""
-    return await view.reset(alarm, operation)
+    return await view.alarms.reset(alarm, operation)
 
 
 @router.get("/cases", tags=["cases"])
@@ -142,13 +142,13 @@ async def cases(
 ) -> schemas.CasePage:
     """Cases, open ones by default: most urgent first."""
     chosen = CaseFilter(state=state, category=category, priority=priority, grid=grid, officer=officer, text=q)
-    return await view.cases(chosen, Paging(after, limit))
+    return await view.cases.page(chosen, Paging(after, limit))
 
 
 @router.get("/cases/{number}", tags=["cases"])
 async def case(number: str, view: Viewing, language: Language) -> schemas.CaseDetail:
     """One case: evidence, alarms, history, and what may be done next."""
-    return await view.case(number, language)
+    return await view.cases.one(number, language)
 
 
 @router.post("/cases/{number}/actions", tags=["cases"], responses=responses(409))
@@ -156,31 +156,31 @@ async def act(
     number: str, action: schemas.CaseAction, view: Viewing, language: Language
 ) -> schemas.CaseDetail:
     """Do something with a case; refused with the reason when its life cycle does not allow it."""
-    return await view.act(number, action, language)
+    return await view.cases.act(number, action, language)
 
 
 @router.get("/system", tags=["system"])
 async def system(view: Viewing, language: Language) -> schemas.SystemOut:
     """Queues, rates, edges and parts: how the platform itself is doing."""
-    return await view.system(language)
+    return await view.system.show(language)
 
 
 @router.get("/books", tags=["system"])
 async def books(view: Viewing, language: Language, limit: Limit = 50) -> schemas.BooksOut:
     """Taken = waiting + in stream + stored + quarantined + duplicates, per edge, lane and device."""
-    return await view.books(limit, language)
+    return await view.system.books(limit, language)
 
 
 @router.get("/quarantine", tags=["system"])
 async def quarantine(view: Viewing, language: Language, limit: Limit = 100) -> list[schemas.QuarantineOut]:
     """What could not be understood, and why."""
-    return await view.quarantine(limit, language)
+    return await view.system.quarantine(limit, language)
 
 
 @router.get("/health", tags=["system"])
 async def health(view: Viewing, language: Language, response: Response) -> schemas.HealthOut:
     """For a load balancer or a watchdog: 200 while the gateway does its work, else 503."""
-    found = await view.health(language)
+    found = await view.system.health(language)
     if found.status == "down":
         response.status_code = 503
     return found
@@ -204,7 +204,7 @@ async def live(
     devices asked for), ``site`` (the site was reloaded), ``stale`` (too much was missed: fetch anew),
     ``beat`` every 15 s with the server's time. ``Last-Event-ID`` resumes within the last 1,000 events.
     """
-    subscription = view.subscribe(frozenset(device or ()), last_event_id)
+    subscription = view.feed.subscribe(frozenset(device or ()), last_event_id)
     return StreamingResponse(
         event_stream(subscription, request.is_disconnected),
         media_type="text/event-stream",

@@ -1,0 +1,97 @@
+"""Cases, their history, and what may be done with them."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from gateway.api.schemas.alarms import AlarmOut, EvidenceOut
+from gateway.api.schemas.base import Schema, Text
+from gateway.api.schemas.site import PersonOut
+from registry.grids import Role
+
+
+class ActionOut(Schema):
+    """Something that may be done with a case now, and what it asks for."""
+
+    action: str = Field(examples=["accept"])
+    label: str = Field("", description="What the action is called, in the language of Accept-Language.")
+    to: str = Field(examples=["in_progress"], description="The state it leads to.")
+    roles: list[Role]
+    needs: list[str] = Field(examples=[["reason", "evidence"]], description="Fields that must be given.")
+    refused: str = Field("", description="Why it cannot be done yet although it is this role's to do.")
+
+
+class CaseOut(Schema):
+    """A case in a list."""
+
+    number: str = Field(examples=["BH-20261123-0001"])
+    title: Text
+    category: str
+    category_label: Text
+    priority: str = Field(examples=["P1"])
+    state: str = Field(examples=["dispatched"])
+    open: bool
+    overdue: bool
+    place: str
+    place_name: Text
+    building: str
+    grid: str
+    grids: list[str]
+    officer: PersonOut | None
+    holder: str = Field("", description="Who has it now: a person, department or level.")
+    opened_at: datetime
+    changed_at: datetime
+    due_at: datetime | None
+    closed_at: datetime | None = None
+    alarms: int
+    drill: bool = False
+
+
+class EntryOut(Schema):
+    """One line of a case's history; never changed, never removed."""
+
+    seq: int
+    time: datetime
+    actor: str
+    actor_name: str
+    role: str
+    on_behalf_of: str = ""
+    from_state: str
+    to_state: str
+    action: str
+    reason: str = ""
+    note: str = ""
+
+
+class CaseDetail(CaseOut):
+    """A case's page: everything an officer needs to act and a verifier to close."""
+
+    closing_standard: Text
+    accept_by: datetime | None = None
+    history: list[EntryOut]
+    alarm_list: list[AlarmOut]
+    evidence: list[EvidenceOut]
+    actions: list[ActionOut]
+    rework: int = 0
+
+
+class CasePage(Schema):
+    """A page of cases."""
+
+    items: list[CaseOut]
+    total: int
+    next: str | None
+
+
+class CaseAction(Schema):
+    """Something a person does with a case; `available actions` of the case say what is possible."""
+
+    action: str = Field(examples=["accept"])
+    actor: str = Field(min_length=1, max_length=100, examples=["go-001"])
+    on_behalf_of: str = Field("", max_length=100)
+    reason: str = Field("", max_length=2000)
+    note: str = Field("", max_length=4000)
+    evidence: list[str] = Field([], max_length=50, description="References of photos or documents.")
+    values: dict[str, str] = Field(
+        {}, description="What else the action needs, e.g. review_date, lead, parent."
+    )

@@ -1,0 +1,125 @@
+"""How the platform itself is doing."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from gateway.api.schemas.base import Schema
+from readings.lanes import Lane
+
+
+class Component(Schema):
+    """A part of the gateway and how it fares."""
+
+    name: str = Field(examples=["writer embedded"])
+    state: Literal["ok", "degraded", "down"]
+    detail: str = ""
+
+
+class Queue(Schema):
+    """Messages waiting somewhere."""
+
+    name: str = Field(examples=["READINGS_ALARM → rules"])
+    lane: Lane
+    messages: int
+    bytes: int | None = None
+    oldest_seconds: float | None = None
+
+
+class Rate(Schema):
+    """Readings a second through a stage, over the last ten seconds."""
+
+    stage: str = Field(examples=["normalised"])
+    lane: Lane
+    per_second: float
+
+
+class EdgeOut(Schema):
+    """An edge agent as its own health readings tell it."""
+
+    id: str
+    name: str
+    link: bool
+    last_heard: datetime | None
+    waiting_batches: int | None
+    oldest_waiting_seconds: float | None
+    clock_offset_seconds: float | None
+    cpu_temperature: float | None
+    disk_free_bytes: float | None
+    devices: int
+
+
+class BookRow(Schema):
+    """One account: what an edge took of one device and where it is now."""
+
+    edge: str
+    lane: Lane
+    source: str
+    taken: int
+    waiting: int
+    in_stream: int
+    stored: int
+    quarantined: int
+    duplicates: int
+    difference: int = Field(description="0 when the account balances.")
+
+
+class BooksOut(Schema):
+    """The books: proof that nothing is lost and nothing counts twice."""
+
+    time: datetime
+    balanced: bool
+    proved: bool = Field(True, description="The streams were read too; else their content was concluded.")
+    taken: int
+    waiting: int
+    in_stream: int
+    stored: int
+    quarantined: int
+    duplicates: int
+    first_difference: str = Field("", description="The first stage that does not balance.")
+    rows: list[BookRow] = Field(description="Accounts that do not balance first; at most `limit`.")
+
+
+class QuarantineOut(Schema):
+    """What could not be understood, grouped by source, point and reason."""
+
+    edge: str
+    source: str
+    point: str
+    reason: str
+    detail: str = Field(description="A sentence in the language of Accept-Language.")
+    count: int
+    first: datetime
+    last: datetime
+    raw: str = Field(description="The latest raw value or bytes, printable part.")
+
+
+class ProcessOut(Schema):
+    """A process of this installation."""
+
+    name: str
+    pid: int
+    memory_bytes: int
+    cpu_percent: float
+
+
+class SystemOut(Schema):
+    """The system page."""
+
+    time: datetime
+    version: str
+    started_at: datetime
+    components: list[Component]
+    queues: list[Queue]
+    rates: list[Rate]
+    edges: list[EdgeOut]
+    quarantined: int
+    process: ProcessOut
+
+
+class HealthOut(Schema):
+    """For a load balancer or a watchdog."""
+
+    status: Literal["ok", "degraded", "down"]
+    components: list[Component]

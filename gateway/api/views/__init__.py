@@ -1,0 +1,61 @@
+"""What the API answers: questions put to the stores, answers turned into schemas.
+
+One class per subject; `Views` holds them for the routes. Databases are read in threads.
+"""
+
+import time
+from collections.abc import Callable
+
+from cases.store import OperationsStore
+from gateway.api.showing import Showing
+from gateway.api.views.alarms import AlarmViews, Command
+from gateway.api.views.cases import Act, CaseViews
+from gateway.api.views.context import Context, Paging
+from gateway.api.views.devices import DeviceFilter, DeviceViews
+from gateway.api.views.overview import OverviewViews
+from gateway.api.views.site import SiteViews
+from gateway.api.views.system import SystemViews
+from gateway.freshness import Freshness
+from gateway.live import LiveFeed
+from gateway.rule_runner import Changed
+from gateway.status import Status
+from ingest.stores import History
+
+__all__ = ["DeviceFilter", "Paging", "Views"]
+
+
+class Views:
+    """Everything the routes may ask, by subject."""
+
+    def __init__(
+        self,
+        showing: Showing,
+        store: OperationsStore,
+        readings: History,
+        freshness: Freshness,
+        feed: LiveFeed,
+        status: Status,
+        command: Command,
+        act: Act,
+        version: str,
+        *,
+        revision: str,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._context = context = Context(showing, store, readings, freshness, clock)
+        self.feed = feed
+        self.site = SiteViews(context, version, revision)
+        self.overview = OverviewViews(context, status)
+        self.devices = DeviceViews(context)
+        self.alarms = AlarmViews(context, command)
+        self.cases = CaseViews(context, act)
+        self.system = SystemViews(context, status)
+
+    def tell(self, changed: Changed) -> None:
+        """Tell the live feed which alarms and cases changed."""
+        self.overview.forget()
+        now, showing = self._context.clock(), self._context.showing
+        for alarm in changed.alarms:
+            self.feed.tell("alarm", {"alarm": showing.alarm(alarm).model_dump(mode="json")})
+        for case in changed.cases:
+            self.feed.tell("case", {"case": showing.case(case, now).model_dump(mode="json")})
