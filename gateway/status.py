@@ -188,6 +188,7 @@ class Status:
             quarantined=sum(row.quarantined for row in rows),
             duplicates=sum(row.duplicates for row in rows),
             first_difference=say(doubt) if doubt is not None else "",
+            accounts=len(rows),
             rows=[
                 schemas.BookRow(
                     edge=row.edge,

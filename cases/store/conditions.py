@@ -2,13 +2,15 @@
 
 import base64
 import binascii
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import ColumnElement, Table, case, func, or_
 
 from cases.store.schema import ALARM, CASES
 from cases.store.shapes import AlarmFilter, CaseFilter
+
+Key = TypeVar("Key")
 
 _WILD: Final = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\"})
 
@@ -23,6 +25,8 @@ def alarm_conditions(chosen: AlarmFilter) -> list[ColumnElement[bool]]:
     where: list[ColumnElement[bool]] = []
     if chosen.state != "all":
         where.append(c.open.is_(chosen.state == "open"))
+    if chosen.acknowledged is not None:
+        where.append(c.acknowledged.is_(chosen.acknowledged))
     if chosen.severities:
         where.append(c.severity.in_([severity.value for severity in chosen.severities]))
     if chosen.grid:
@@ -92,13 +96,22 @@ def cursor_of(*key: str | int) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
-def cursor_parts(after: str) -> tuple[str | int, int, str] | None:
-    """The sort key in `after`; None for an empty one. Raises `BadCursor`."""
+def alarm_cursor(after: str) -> tuple[int, int, str] | None:
+    """The sort key (rank, raised, id) in `after`; None for an empty one. Raises `BadCursor`."""
+    return _cursor(after, tuple[int, int, str])
+
+
+def case_cursor(after: str) -> tuple[str, int, str] | None:
+    """The sort key (priority, opened, id) in `after`; None for an empty one. Raises `BadCursor`."""
+    return _cursor(after, tuple[str, int, str])
+
+
+def _cursor(after: str, shape: type[Key]) -> Key | None:
     if not after:
         return None
     try:
         raw = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4))
-        return msgspec.json.decode(raw, type=tuple[str | int, int, str])
+        return msgspec.json.decode(raw, type=shape)
     except (binascii.Error, ValueError) as error:
         raise BadCursor(after) from error
 

@@ -26,10 +26,11 @@ from cases.store import rows
 from cases.store.conditions import (
     alarm_conditions,
     alarm_counts,
+    alarm_cursor,
     case_conditions,
     case_counts,
+    case_cursor,
     cursor_of,
-    cursor_parts,
 )
 from cases.store.schema import ALARM, CASES, DELIVERY, EVIDENCE, FINDING, HISTORY
 from cases.store.shapes import (
@@ -64,8 +65,8 @@ class Reading:
         where = alarm_conditions(chosen)
         total = self._count(ALARM, where)
         wanted = select(ALARM).where(*where)
-        if cursor := cursor_parts(after):
-            rank, raised, last = int(cursor[0]), int(cursor[1]), cursor[2]
+        if cursor := alarm_cursor(after):
+            rank, raised, last = cursor
             c = ALARM.c
             wanted = wanted.where(
                 or_(
@@ -102,8 +103,8 @@ class Reading:
         c = CASES.c
         ranked = chosen.state in ("open", "overdue")
         wanted = select(c.body, c.priority, c.opened, c.id).where(*where)
-        if cursor := cursor_parts(after):
-            priority, opened, last = cursor[0], int(cursor[1]), cursor[2]
+        if cursor := case_cursor(after):
+            priority, opened, last = cursor
             later = or_(c.opened < opened, and_(c.opened == opened, c.id > last))
             wanted = wanted.where(
                 or_(c.priority > priority, and_(c.priority == priority, later)) if ranked else later

@@ -15,6 +15,7 @@ class AlarmFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which alarms. Empty means any. `grid` is a grid of any level; `since` counts `Alarm.raised`."""
 
     state: Literal["open", "closed", "all"] = "open"
+    acknowledged: bool | None = None
     severities: tuple[Severity, ...] = ()
     grid: str = ""
     place: str = ""

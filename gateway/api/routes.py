@@ -96,6 +96,7 @@ async def alarms(
     view: Viewing,
     state: Annotated[Literal["open", "closed", "all"], Query()] = "open",
     severity: Annotated[list[Severity] | None, Query()] = None,
+    acknowledged: Annotated[bool | None, Query(description="Only those seen by somebody, or not.")] = None,
     grid: str = "",
     device: str = "",
     place: str = "",
@@ -105,7 +106,13 @@ async def alarms(
 ) -> schemas.AlarmPage:
     """Alarms, open ones by default: worst first, then newest."""
     chosen = AlarmFilter(
-        state=state, severities=tuple(severity or ()), grid=grid, device=device, place=place, rule=rule
+        state=state,
+        acknowledged=acknowledged,
+        severities=tuple(severity or ()),
+        grid=grid,
+        device=device,
+        place=place,
+        rule=rule,
     )
     return await view.alarms.page(chosen, Paging(after, limit))
 

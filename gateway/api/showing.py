@@ -9,6 +9,8 @@ from cases.alarms import Alarm
 from cases.case import Case, Entry
 from cases.store import FindingRow
 from gateway.api import schemas
+from gateway.api.limits import limits_of
+from gateway.api.names import TAGS, Names, both
 from ingest.stores import Row
 from language import translator
 from readings.lanes import Lane
@@ -18,6 +20,7 @@ from registry.device_types import DeviceType, Kind, Point
 from registry.devices import Device
 from registry.grids import Person
 from registry.site import Site
+from rules.compile import compile_rules
 from rules.findings import Evidence
 from rules.model import Rule
 
@@ -47,6 +50,8 @@ class Showing:
     def __init__(self, site: Site, rules: Iterable[Rule]) -> None:
         self.site = site
         self.rules: Mapping[str, Rule] = {rule.id: rule for rule in rules}
+        self.names = Names(site, self.rules)
+        self._program = compile_rules([*self.rules.values()], site)
 
     def person(self, person: Person | None) -> schemas.PersonOut | None:
         """A person as staff see them."""
@@ -56,34 +61,18 @@ class Showing:
             id=person.id, name=person.name, role=person.role, unit=person.unit, phone=person.phone
         )
 
-    def device_name(self, device: Device) -> schemas.Text:
-        """What people call the device: its own name, else its type and place."""
-        if device.name:
-            return {"zh": device.name, "en": device.name}
-        label = self.site.type_of(device).label
-        place = self.site.place_of(device).name
-        return {
-            language: f"{place.get(language, '')} {label.get(language, device.type)}".strip()
-            for language in ("zh", "en")
-        }
-
     def name_of(self, device_id: str, fallback: str = "") -> schemas.Text:
         """The name of a device that may have left the site."""
         device = self.site.devices.get(device_id)
         if device is not None:
-            return self.device_name(device)
-        name = fallback or device_id
-        return {"zh": name, "en": name}
+            return self.names.device(device)
+        return both(fallback or device_id)
 
-    def place_name(self, place_id: str) -> schemas.Text:
-        """The name of a place that may have left the site."""
-        place = self.site.places.get(place_id)
-        return dict(place.name) if place is not None else {"zh": place_id, "en": place_id}
-
-    def rule_label(self, rule_id: str) -> schemas.Text:
-        """The label of a rule that may be gone."""
-        rule = self.rules.get(rule_id)
-        return dict(rule.label) if rule is not None and rule.label else {"zh": rule_id, "en": rule_id}
+    def limits(self, device: Device) -> list[schemas.LimitOut]:
+        """The thresholds of the rules that watch `device`, its own where it has some."""
+        plan = self._program.device(device.id)
+        watches = plan.watches if plan is not None else ()
+        return [limit for watch, _ in watches for limit in limits_of(watch.rule, device.overrides)]
 
     def alarm(self, alarm: Alarm) -> schemas.AlarmOut:
         """An alarm as a row of the list."""
@@ -115,7 +104,7 @@ class Showing:
         return {
             "id": alarm.id,
             "rule": alarm.rule,
-            "rule_label": self.rule_label(alarm.rule),
+            "rule_label": self.names.rule(alarm.rule),
             "severity": alarm.severity,
             "condition": alarm.condition,
             "open": alarm.open,
@@ -131,7 +120,7 @@ class Showing:
             "device": alarm.device,
             "device_name": self.name_of(alarm.device, labels.get("building", "") or alarm.alarm),
             "place": place,
-            "place_name": self.place_name(place) if place else self.name_of("", labels.get("building", "")),
+            "place_name": self.names.place(place) if place else self.name_of("", labels.get("building", "")),
             "building": labels.get("building", ""),
             "grid": alarm.grids[2],
             "grids": [grid for grid in alarm.grids if grid],
@@ -147,6 +136,7 @@ class Showing:
             device=evidence.device,
             device_name=self.name_of(evidence.device),
             point=evidence.point,
+            device_class=_class_of(point),
             value=shown_value(evidence.value),
             unit=point.unit if point is not None else "",
             time=instant(evidence.time),
@@ -162,10 +152,7 @@ class Showing:
         officer = self.site.people.get(case.officer)
         return {
             "number": case.id,
-            "title": {
-                language: translator(tag)(case.title_in(language))
-                for language, tag in (("zh", "zh-CN"), ("en", "en"))
-            },
+            "title": {language: translator(tag)(case.title_in(language)) for language, tag in TAGS},
             "category": case.category,
             "category_label": dict(case.category_label),
             "priority": case.priority,
@@ -179,6 +166,7 @@ class Showing:
             "grids": [grid for grid in case.grids if grid],
             "officer": self.person(officer),
             "holder": case.holder,
+            "holder_name": self.names.holder(case.holder),
             "opened_at": instant(case.opened),
             "changed_at": instant(case.changed),
             "due_at": maybe_instant(case.clock.due),
@@ -189,7 +177,10 @@ class Showing:
 
     def entry(self, number: int, entry: Entry, language: str) -> schemas.EntryOut:
         """A line of a case's history; the system's own sentences in `language`."""
-        said = translator(language)(entry.message) if entry.message else ""
+        message, note = entry.message, entry.note
+        said = ""
+        if message is not None:
+            said, note = translator(language)(self.names.message(message, language)), self.names.note(note)
         return schemas.EntryOut(
             seq=number,
             time=instant(entry.time),
@@ -201,7 +192,7 @@ class Showing:
             to_state=entry.to_state.value,
             action=entry.act.value,
             reason=entry.reason,
-            note=" ".join(part for part in (said, entry.note) if part),
+            note=" ".join(part for part in (said, note) if part),
         )
 
     def point(self, point: Point) -> schemas.PointOut:
@@ -210,6 +201,7 @@ class Showing:
             point=point.name,
             label=dict(point.label) or {"zh": point.name, "en": point.name},
             kind=point.kind,
+            device_class=_class_of(point),
             unit=point.unit,
             lane=point.lane,
             minimum=point.minimum,
@@ -224,9 +216,14 @@ class Showing:
             point=point_id,
             label=shown.label if shown else {"zh": point_id, "en": point_id},
             kind=shown.kind if shown else _UNKNOWN_KIND,
+            device_class=shown.device_class if shown else "",
             value=shown_value(row.value),
             unit=shown.unit if shown else "",
             time=instant(row.time),
             quality=list(Quality(row.quality).names()),
             lane=shown.lane if shown else Lane.TELEMETRY,
         )
+
+
+def _class_of(point: Point | None) -> str:
+    return point.device_class.value if point is not None and point.device_class is not None else ""

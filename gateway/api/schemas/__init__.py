@@ -2,7 +2,16 @@
 
 from gateway.api.schemas.alarms import AlarmDetail, AlarmOut, AlarmPage, EvidenceOut, FindingOut, Operation
 from gateway.api.schemas.base import Problem, Schema, Text
-from gateway.api.schemas.cases import ActionOut, CaseAction, CaseDetail, CaseOut, CasePage, EntryOut
+from gateway.api.schemas.cases import (
+    ActionOut,
+    CaseAction,
+    CaseDetail,
+    CaseOut,
+    CasePage,
+    Choice,
+    EntryOut,
+    FieldOut,
+)
 from gateway.api.schemas.devices import (
     DeviceDetail,
     DeviceOut,
@@ -14,7 +23,7 @@ from gateway.api.schemas.devices import (
 )
 from gateway.api.schemas.live import LiveAlarm, LiveCase, LiveReading
 from gateway.api.schemas.overview import Change, OverviewOut, Tile, Totals
-from gateway.api.schemas.site import CategoryOut, GridOut, PersonOut, RuleOut, SiteOut
+from gateway.api.schemas.site import CategoryOut, GridOut, LimitOut, PersonOut, RuleOut, SiteOut, UnitOut
 from gateway.api.schemas.system import (
     BookRow,
     BooksOut,
@@ -41,6 +50,7 @@ __all__ = [
     "CasePage",
     "CategoryOut",
     "Change",
+    "Choice",
     "Component",
     "DeviceDetail",
     "DeviceOut",
@@ -49,9 +59,11 @@ __all__ = [
     "EdgeOut",
     "EntryOut",
     "EvidenceOut",
+    "FieldOut",
     "FindingOut",
     "GridOut",
     "HealthOut",
+    "LimitOut",
     "LiveAlarm",
     "LiveCase",
     "LiveReading",
@@ -72,5 +84,6 @@ __all__ = [
     "Text",
     "Tile",
     "Totals",
+    "UnitOut",
     "Value",
 ]

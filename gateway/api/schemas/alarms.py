@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from gateway.api.schemas.base import Schema, Text
+from gateway.api.schemas.base import POINT_CLASS, Schema, Text
 from readings.sample import Scalar
 from rules.findings import Condition, FindingKind, Severity
 
@@ -15,6 +15,7 @@ class EvidenceOut(Schema):
     device: str
     device_name: Text
     point: str
+    device_class: str = Field("", description=POINT_CLASS)
     value: Scalar | None
     unit: str
     time: datetime

@@ -1,11 +1,16 @@
 """What all bodies have in common."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Text = Annotated[dict[str, str], Field(examples=[{"zh": "临滨苑 8 栋", "en": "Linbin Garden, building 8"}])]
 """A name by language, ``{"zh": …, "en": …}``."""
+
+
+POINT_CLASS: Final = "What true means on a binary point: smoke, door, connectivity …; empty: nothing special."
+    "What true means on a binary point: smoke, door, connectivity …; empty: nothing special."
+)
 
 
 class Schema(BaseModel):

@@ -1,6 +1,7 @@
 """Cases, their history, and what may be done with them."""
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import Field
 
@@ -8,6 +9,27 @@ from gateway.api.schemas.alarms import AlarmOut, EvidenceOut
 from gateway.api.schemas.base import Schema, Text
 from gateway.api.schemas.site import PersonOut
 from registry.grids import Role
+
+
+class Choice(Schema):
+    """One of the values that a field may have."""
+
+    value: str = Field(examples=["fire-team"])
+    label: str = Field(examples=["Fire brigade"], description="In the language of Accept-Language.")
+
+
+class FieldOut(Schema):
+    """Something an action asks for, and the control that fits it.
+
+    text: words; choice and people: one of `choices`; units: several of them; date: a day; duration:
+    ``4h``, ``1d``; flag: ``true`` when confirmed; case: another case's number, `choices` are likely ones.
+    """
+
+    name: str = Field(examples=["units"], description="Key in `values`; reason, note, evidence: of the body.")
+    label: str = Field(examples=["Departments"], description="In the language of Accept-Language.")
+    kind: Literal["text", "choice", "date", "duration", "flag", "people", "units", "case"]
+    choices: list[Choice] = Field([], description="Values to choose from, with what people call them.")
+    required: bool
 
 
 class ActionOut(Schema):
@@ -18,6 +40,7 @@ class ActionOut(Schema):
     to: str = Field(examples=["in_progress"], description="The state it leads to.")
     roles: list[Role]
     needs: list[str] = Field(examples=[["reason", "evidence"]], description="Fields that must be given.")
+    fields: list[FieldOut] = Field([], description="What its form asks for, those needed first.")
     refused: str = Field("", description="Why it cannot be done yet although it is this role's to do.")
 
 
@@ -38,7 +61,10 @@ class CaseOut(Schema):
     grid: str
     grids: list[str]
     officer: PersonOut | None
-    holder: str = Field("", description="Who has it now: a person, department or level.")
+    holder: str = Field(
+        "", examples=["unit:fire-team"], description="Who has it now: a person's id, `unit:<id>` or `centre`."
+    )
+    holder_name: Text = Field({}, description="The same as a name: a person, a unit or the smart centre.")
     opened_at: datetime
     changed_at: datetime
     due_at: datetime | None

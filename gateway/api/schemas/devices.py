@@ -6,8 +6,8 @@ from enum import StrEnum
 from pydantic import Field
 
 from gateway.api.schemas.alarms import AlarmOut
-from gateway.api.schemas.base import Schema, Text
-from gateway.api.schemas.site import PersonOut
+from gateway.api.schemas.base import POINT_CLASS, Schema, Text
+from gateway.api.schemas.site import LimitOut, PersonOut
 from readings.lanes import Lane
 from readings.sample import Scalar
 from registry.device_types import Kind
@@ -20,6 +20,7 @@ class Value(Schema):
     point: str
     label: Text
     kind: Kind
+    device_class: str = Field("", description=POINT_CLASS)
     value: Scalar | None = Field(description="None when the device said NaN.")
     unit: str = Field(examples=["Cel"], description="UCUM code.")
     time: datetime
@@ -60,6 +61,7 @@ class PointOut(Schema):
     point: str
     label: Text
     kind: Kind
+    device_class: str = Field("", description=POINT_CLASS, examples=["door"])
     unit: str
     lane: Lane
     minimum: float | None
@@ -76,6 +78,7 @@ class DeviceDetail(DeviceOut):
     grids: list[str] = Field(description="Ids of its grids, level 1 to 3.")
     officer: PersonOut | None
     points: list[PointOut]
+    limits: list[LimitOut] = Field([], description="Thresholds of the rules that watch it.")
     latest: list[Value]
     alarms: list[AlarmOut] = Field(description="Open and recent alarms of this device.")
 

@@ -51,7 +51,7 @@ class Change(Schema):
     title: Text
     place: Text
     grid: str = ""
-    person: str = ""
+    person: str = Field("", description="Name of who did it, or who has the case.")
 
 
 class OverviewOut(Schema):

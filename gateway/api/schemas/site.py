@@ -1,5 +1,7 @@
 """The community as the API tells it: grids, people, categories, rules."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from gateway.api.schemas.base import Schema, Text
@@ -36,6 +38,24 @@ class CategoryOut(Schema):
     closing_standard: Text
 
 
+class UnitOut(Schema):
+    """A department or team that cases are dispatched to."""
+
+    id: str = Field(examples=["fire-team"])
+    name: Text
+    phone: str = ""
+
+
+class LimitOut(Schema):
+    """A threshold that a rule compares a point with: a line in the point's chart."""
+
+    rule: str = Field(examples=["temperature-high"])
+    point: str = Field(examples=["temperature"])
+    op: Literal[">", ">=", "<", "<="]
+    value: float = Field(examples=[65.0], description="In the point's unit.")
+    severity: Severity
+
+
 class RuleOut(Schema):
     """A rule as people read it."""
 
@@ -44,6 +64,7 @@ class RuleOut(Schema):
     label: Text
     severity: Severity
     sentence: str = Field(description="The rule as one sentence, in the language of Accept-Language.")
+    limits: list[LimitOut] = Field([], description="Its thresholds; a device may have others of its own.")
 
 
 class SiteOut(Schema):
@@ -56,6 +77,7 @@ class SiteOut(Schema):
     version: str = Field(description="GridWarden's version.")
     grids: list[GridOut]
     people: list[PersonOut]
+    units: list[UnitOut]
     categories: list[CategoryOut]
     rules: list[RuleOut]
     devices: int

@@ -78,6 +78,7 @@ class BooksOut(Schema):
     quarantined: int
     duplicates: int
     first_difference: str = Field("", description="The first stage that does not balance.")
+    accounts: int = Field(0, description="How many accounts there are; `rows` are the first of them.")
     rows: list[BookRow] = Field(description="Accounts that do not balance first; at most `limit`.")
 
 

@@ -1,17 +1,22 @@
 """Cases, and what people do with them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from cases.actions import parse
-from cases.case import Action, Refused
+from cases.case import Action, Case, Refused
 from cases.lifecycle import available_actions
 from cases.store import CaseFile, CaseFilter, StoreUnavailable
 from gateway.api import schemas
+from gateway.api.forms import Forms
 from gateway.api.problems import Conflict, NotFound
 from gateway.api.showing import maybe_instant
 from gateway.api.views.context import Context, Paging, unavailable
 from language import translator
 from rules.findings import Evidence
+
+NEAR: Final = 50
+"""Cases of the same widest grid that a duplicate's form offers."""
 
 Act = Callable[[str, Action], Awaitable[None]]
 
@@ -38,17 +43,20 @@ class CaseViews:
     async def one(self, number: str, language: str) -> schemas.CaseDetail:
         """One case's page."""
 
-        def ask() -> CaseFile:
+        def ask() -> tuple[CaseFile, list[Case]]:
             with self._context.store.reading() as reading:
                 file = reading.case(number)
-            if file is None:
-                raise NotFound(f"case {number}")
-            return file
+                if file is None:
+                    raise NotFound(f"case {number}")
+                near = CaseFilter(grid=next(filter(None, file.case.grids), ""))
+                return file, reading.cases(near, limit=NEAR).items
 
-        return self._shown(await self._context.ask(ask), language)
+        return self._shown(*await self._context.ask(ask), language)
 
-    def _shown(self, file: CaseFile, language: str) -> schemas.CaseDetail:
+    def _shown(self, file: CaseFile, near: Sequence[Case], language: str) -> schemas.CaseDetail:
         case, say, now = file.case, translator(language), self._context.clock()
+        names = self._context.showing.names
+        forms = Forms(self._context.site, names, language, near)
         readings: dict[Evidence, None] = {one: None for row in file.evidence for one in row.readings}
         return schemas.CaseDetail(
             **self._context.showing.case_fields(case, now),
@@ -64,7 +72,8 @@ class CaseViews:
                     to=action.to.value,
                     roles=list(action.roles),
                     needs=list(action.needs),
-                    refused=say(action.refused) if action.refused else "",
+                    fields=forms.fields(case, action),
+                    refused=say(names.message(action.refused, language)) if action.refused else "",
                 )
                 for action in available_actions(case, None, now)
             ],
@@ -88,7 +97,8 @@ class CaseViews:
             )
             await self._act(number, parsed)
         except Refused as refused:
-            raise Conflict(refused.message) from refused
+            names = self._context.showing.names
+            raise Conflict(names.message(refused.message, language)) from refused
         except StoreUnavailable as error:
             raise unavailable(error) from error
         return await self.one(number, language)

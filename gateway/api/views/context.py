@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from cases.case import Actor, actor_of
-from cases.store import OperationsStore, StoreUnavailable
-from gateway.api.problems import Conflict, NotFound, Unavailable
+from cases.store import BadCursor, OperationsStore, StoreUnavailable
+from gateway.api.problems import ApiError, Conflict, NotFound, Unavailable
 from gateway.api.showing import Showing
 from gateway.freshness import Freshness
 from ingest.stores import History
@@ -65,11 +65,18 @@ class Context:
             raise unavailable(error) from error
 
     async def ask(self, question: Callable[[], Answer]) -> Answer:
-        """What a database answers, asked in a thread; raises `Unavailable`."""
+        """What a database answers, asked in a thread; raises `Unavailable`, `ApiError` for a bad `after`."""
         try:
             return await asyncio.to_thread(question)
+        except BadCursor as error:
+            raise bad_page() from error
         except StoreUnavailable as error:
             raise unavailable(error) from error
+
+
+def bad_page() -> ApiError:
+    """The problem document's exception for an `after` that no page gave out."""
+    return ApiError(Message(N_("`after` is not the `next` of a page of this list.")))
 
 
 def unavailable(error: Exception) -> Unavailable:

@@ -8,7 +8,7 @@ from cases.store import AlarmFilter
 from gateway.api import schemas
 from gateway.api.problems import NotFound
 from gateway.api.showing import maybe_instant, shown_value
-from gateway.api.views.context import Context, Paging
+from gateway.api.views.context import Context, Paging, bad_page
 from registry.devices import Device
 from rules.findings import Severity
 
@@ -43,7 +43,9 @@ class DeviceViews:
             if self._matches(device, chosen, silent, never)
         ]
         found.sort(key=lambda d: (worst[d.id].rank if d.id in worst else 9, d.id not in silent, d.id))
-        start = int(paging.after) if paging.after.isdecimal() else 0
+        if paging.after and not paging.after.isdecimal():
+            raise bad_page()
+        start = int(paging.after or 0)
         page = found[start : start + paging.limit]
         following = start + paging.limit
         return schemas.DevicePage(
@@ -76,7 +78,7 @@ class DeviceViews:
         place = self._context.site.place_of(device)
         return {
             "id": device.id,
-            "name": self._context.showing.device_name(device),
+            "name": self._context.showing.names.device(device),
             "type": device.type,
             "device_class": self._context.site.type_of(device).device_class,
             "place": device.place,
@@ -125,6 +127,7 @@ class DeviceViews:
             grids=[grid.id for grid in site.grid_path(device.place)],
             officer=self._context.showing.person(site.officer_of(device.place)),
             points=[self._context.showing.point(point) for point in kind.points],
+            limits=self._context.showing.limits(device),
             latest=latest,
             alarms=await self._context.ask(alarms),
         )

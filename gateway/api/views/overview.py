@@ -96,9 +96,9 @@ class OverviewViews:
                 what=findings[-1].kind.value if findings else alarm.condition.value,
                 severity=alarm.severity,
                 title=shown.rule_label,
-                place=shown.device_name,
+                place=shown.place_name,
                 grid=shown.grid,
-                person=alarm.acknowledged_by,
+                person=self._context.showing.names.person(alarm.acknowledged_by),
             )
         file = ask.case(changed.id, evidence=0, alarms=0)
         if file is None:

@@ -1,6 +1,7 @@
 """The community, as a client loads it once."""
 
 from gateway.api import schemas
+from gateway.api.limits import limits_of
 from gateway.api.views.context import Context
 from language import translator
 from rules.explain import explain
@@ -35,6 +36,10 @@ class SiteViews:
                 for grid in site.grids.values()
             ],
             people=[person for one in site.people.values() if (person := self._context.showing.person(one))],
+            units=[
+                schemas.UnitOut(id=unit.id, name=dict(unit.name), phone=unit.phone)
+                for unit in site.units.values()
+            ],
             categories=[
                 schemas.CategoryOut(
                     id=category.id,
@@ -47,9 +52,10 @@ class SiteViews:
                 schemas.RuleOut(
                     id=rule.id,
                     version=rule.version,
-                    label=self._context.showing.rule_label(rule.id),
+                    label=self._context.showing.names.rule(rule.id),
                     severity=rule.steps[0].severity if rule.steps else rule.severity,
                     sentence=say(explain(rule, language)),
+                    limits=limits_of(rule),
                 )
                 for rule in self._context.showing.rules.values()
             ],

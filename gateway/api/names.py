@@ -1,0 +1,134 @@
+"""Names instead of ids in sentences about cases: what people read says "kitchen detector", not `d-17`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from language import N_, Message, translator
+from registry.devices import Device
+from registry.grids import Person
+from registry.site import Site
+from rules.model import Rule
+
+Text = dict[str, str]
+"""A name by language, ``{"zh": …, "en": …}``."""
+
+TAGS: Final = (("zh", "zh-CN"), ("en", "en"))
+CENTRE: Final = "centre"
+UNIT: Final = "unit:"
+NO_DATA: Final = "#no_data"
+_SMART_CENTRE: Final = N_("smart centre")
+_SILENT: Final = N_("not heard")
+_PEOPLE: Final = frozenset({"holder", "officer", "verifier", "person"})
+_TEAMS: Final = frozenset({"team", "teams"})
+_MORE: Final = " … (+"
+
+
+class Names:
+    """What people call the things of one site."""
+
+    def __init__(self, site: Site, rules: Mapping[str, Rule]) -> None:
+        self._site = site
+        self._rules = rules
+
+    def device(self, device: Device) -> Text:
+        """Its own name, else its type and place."""
+        if device.name:
+            return {"zh": device.name, "en": device.name}
+        label = self._site.type_of(device).label
+        place = self._site.place_of(device).name
+        return {
+            language: f"{place.get(language, '')} {label.get(language, device.type)}".strip()
+            for language, _ in TAGS
+        }
+
+    def rule(self, rule_id: str) -> Text:
+        """The label of a rule that may be gone."""
+        rule = self._rules.get(rule_id)
+        return dict(rule.label) if rule is not None and rule.label else both(rule_id)
+
+    def place(self, place_id: str) -> Text:
+        """The name of a place that may have left the site."""
+        place = self._site.places.get(place_id)
+        return dict(place.name) if place is not None else both(place_id)
+
+    def unit(self, unit_id: str) -> Text:
+        """The name of a department or team that may have left the site."""
+        unit = self._site.units.get(unit_id)
+        return dict(unit.name) if unit is not None else both(unit_id)
+
+    def person(self, person_id: str) -> str:
+        """The name of a person who may have left the site."""
+        person: Person | None = self._site.people.get(person_id)
+        return person.name if person is not None else person_id
+
+    def holder(self, holder: str) -> Text:
+        """Who has a case: a person, ``unit:<id>`` or ``centre``; empty for nobody."""
+        if holder == CENTRE:
+            return {language: translator(tag)(_SMART_CENTRE) for language, tag in TAGS}
+        if holder.startswith(UNIT):
+            return self.unit(holder.removeprefix(UNIT))
+        return both(self.person(holder)) if holder else {}
+
+    def alarm(self, alarm: str, language: str, *, short: bool = False) -> str:
+        """An alarm's id (``rule:device``, with or without ``#occurrence``) as words.
+
+        `short` leaves the rule out, where the sentence names it already. What it does not know stays.
+        """
+        rule, colon, rest = alarm.partition(":")
+        key, *marks = rest.split("#")
+        if not colon or (rule not in self._rules and key not in self._site.devices):
+            return alarm
+        words = [] if short else [said(self.rule(rule), language)]
+        words += [self._key(part, language) for part in key.split("/") if part not in ("", "-")]
+        if NO_DATA.removeprefix("#") in marks:
+            words.append(translator(language)(_SILENT))
+        return " · ".join(words)
+
+    def message(self, message: Message, language: str) -> Message:
+        """`message` with names where its values are ids."""
+        values = dict(message.values)
+        for field, value in message.values.items():
+            if not isinstance(value, str):
+                continue
+            if field == "alarm":
+                values[field] = self.alarm(value, language, short="rule" in message.values)
+            elif field == "alarms":
+                values[field] = self._alarms(value, language)
+            elif field == "rule":
+                values[field] = said(self.rule(value), language)
+            elif field in _PEOPLE:
+                values[field] = said(self.holder(value), language) or value
+            elif field in _TEAMS:
+                values[field] = ", ".join(said(self.unit(team), language) for team in value.split(", "))
+        return Message(message.template, values)
+
+    def note(self, note: str) -> str:
+        """The line beside the system's sentence; who it speaks of by name."""
+        person, dot, rest = note.partition(" · ")
+        return f"{self.person(person)}{dot}{rest}"
+
+    def _alarms(self, alarms: str, language: str) -> str:
+        listed, more, count = alarms.partition(_MORE)
+        comma = "、" if language.startswith("zh") else ", "
+        return comma.join(self.alarm(alarm, language) for alarm in listed.split(", ")) + more + count
+
+    def _key(self, part: str, language: str) -> str:
+        device = self._site.devices.get(part)
+        if device is not None:
+            return said(self.device(device), language)
+        return said(self.place(part), language) if part in self._site.places else part
+
+
+def both(name: str) -> Text:
+    """A name that is the same in every language."""
+    return {language: name for language, _ in TAGS}
+
+
+def said(text: Mapping[str, str], language: str) -> str:
+    """`text` in a language given as a tag (``zh-CN``) or its first part."""
+    return text.get(language.split("-")[0]) or next(iter(text.values()), "")
+
+
+def labels(things: Iterable[tuple[str, Mapping[str, str]]], language: str) -> Sequence[tuple[str, str]]:
+    """Ids and names as pairs of words in `language`."""
+    return [(key, said(text, language) or key) for key, text in things]
