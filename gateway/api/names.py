@@ -8,6 +8,7 @@ from registry.devices import Device
 from registry.grids import Person
 from registry.site import Site
 from rules.model import Rule
+from rules.speech import SILENCE_SUFFIX
 
 Text = dict[str, str]
 """A name by language, ``{"zh": …, "en": …}``."""
@@ -15,7 +16,6 @@ Text = dict[str, str]
 TAGS: Final = (("zh", "zh-CN"), ("en", "en"))
 CENTRE: Final = "centre"
 UNIT: Final = "unit:"
-NO_DATA: Final = "#no_data"
 _SMART_CENTRE: Final = N_("smart centre")
 _SILENT: Final = N_("not heard")
 _PEOPLE: Final = frozenset({"holder", "officer", "verifier", "person"})
@@ -75,12 +75,12 @@ class Names:
         `short` leaves the rule out, where the sentence names it already. What it does not know stays.
         """
         rule, colon, rest = alarm.partition(":")
-        key, *marks = rest.split("#")
+        key = rest.partition("#")[0].removesuffix(SILENCE_SUFFIX)
         if not colon or (rule not in self._rules and key not in self._site.devices):
             return alarm
         words = [] if short else [said(self.rule(rule), language)]
         words += [self._key(part, language) for part in key.split("/") if part not in ("", "-")]
-        if NO_DATA.removeprefix("#") in marks:
+        if SILENCE_SUFFIX in rest:
             words.append(translator(language)(_SILENT))
         return " · ".join(words)
 

@@ -8,9 +8,7 @@ Text = Annotated[dict[str, str], Field(examples=[{"zh": "临滨苑 8 栋", "en":
 """A name by language, ``{"zh": …, "en": …}``."""
 
 
-POINT_CLASS: Final = "What true means on a binary point: smoke, door, connectivity …; empty: nothing special."
-    "What true means on a binary point: smoke, door, connectivity …; empty: nothing special."
-)
+POINT_CLASS: Final = "What true means on a binary point: smoke, door …; empty: nothing special."
 
 
 class Schema(BaseModel):
