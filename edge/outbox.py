@@ -2,7 +2,8 @@
 
 SQLite in WAL mode with ``synchronous=FULL``: when `commit` returned, a power cut loses nothing of it. One
 transaction holds the batches of both lanes, the books of what was taken, and the broker's delivery
-keys. Sequence numbers are given out inside it, without gaps, and never start again.
+keys. Sequence numbers are given out inside it, without gaps, and never again: a new outbox begins
+elsewhere (`edge.outbox_schema`).
 
 `commit`, `trim`, `read` and `close` block and belong in one worker thread; the other members only look
 at or set numbers and may be used by the event loop.
@@ -22,10 +23,13 @@ from typing import Final, NamedTuple
 from msgspec import json
 
 from edge.deliveries import DeliveryKeys, pack, unpack
-from edge.outbox_schema import OutboxInUse, OutboxUnavailable, connect, lock
+from edge.outbox_schema import OutboxInUse, OutboxReplaced, OutboxUnavailable, connect, lock
+from edge.unsendable import sendable
 from readings import Lane, Sample, SampleBatch, wire
 
-__all__ = ["Depth", "Group", "Limits", "Outbox", "OutboxInUse", "OutboxUnavailable", "Stored"]
+__all__ = [
+    "Depth", "Group", "Limits", "Outbox", "OutboxInUse", "OutboxReplaced", "OutboxUnavailable", "Stored",
+]  # fmt: skip
 
 BATCH_SAMPLES: Final = 500
 """A batch holds at most so many samples …"""
@@ -73,6 +77,8 @@ class Group:
 class Depth:
     """What of one lane is waiting."""
 
+    base: int = 0
+    """The outbox began to count after this number."""
     seq: int = 0
     """The last number given out."""
     stored: int = 0
@@ -91,11 +97,15 @@ class Depth:
 class Outbox:
     """The outbox of one edge. Raises `OutboxInUse` or `OutboxUnavailable` when it cannot be opened."""
 
-    def __init__(self, path: Path, edge: str, limits: Limits | None = None) -> None:
+    def __init__(
+        self, path: Path, edge: str, limits: Limits | None = None, *, base: int | None = None
+    ) -> None:
+        """A new outbox counts from `base` + 1; None draws a number that no other outbox uses."""
         self.path = path
         self.edge = edge
         self.limits = limits or Limits()
-        self.depth: dict[Lane, Depth] = {lane: Depth() for lane in Lane}
+        self.depth: dict[Lane, Depth] = {}
+        self._base = base
         self._keys: dict[str, DeliveryKeys] = {}
         self._notes: dict[str, str] = {}
         self._new_notes: dict[str, str] = {}
@@ -128,12 +138,17 @@ class Outbox:
                     return self._settle(batches)
             if group.samples:
                 self._unsure = None
-            batches = [*self._batches(group.samples, now)]
+            samples = group.samples
+            try:
+                batches = [*self._batches(samples, now)]
+            except wire.Unencodable:
+                samples = {lane: sendable(found, now) for lane, found in samples.items()}
+                batches = [*self._batches(samples, now)]
             reached = {batch.lane: batch.seq for batch in batches}
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", batches)
             connection.executemany("UPDATE lanes SET seq = ?2 WHERE lane = ?1", reached.items())
-            connection.execute(_TAKE, (_taken(group.samples),))
+            connection.execute(_TAKE, (_taken(samples),))
             forgotten = self._write_deliveries(connection, group)
             notes = {**self._new_notes}
             connection.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?)", notes.items())
@@ -229,7 +244,7 @@ class Outbox:
         """The open file. Any error of it drops the connection: the next use opens and reads it anew."""
         try:
             if self._connection is None:
-                self._connection = connect(self.path, self.edge)
+                self._connection = connect(self.path, self.edge, self._base)
                 self._recall(self._connection)
             yield self._connection
         except (sqlite3.Error, OSError) as error:
@@ -247,14 +262,16 @@ class Outbox:
 
     def _recall(self, connection: sqlite3.Connection) -> None:
         for lane in Lane:
-            seq, stored = connection.execute(
-                "SELECT seq, stored FROM lanes WHERE lane = ?", (lane.value,)
+            base, seq, stored = connection.execute(
+                "SELECT base, seq, stored FROM lanes WHERE lane = ?", (lane.value,)
             ).fetchone()
+            known = self.depth.get(lane) or Depth(base, seq, stored)
+            if base != known.base or seq < known.seq:
+                raise OutboxReplaced(f"{self.path} was replaced while it was in use")
             (waiting,) = connection.execute(
                 "SELECT coalesce(sum(length(payload)), 0) FROM batches WHERE lane = ?", (lane.value,)
             ).fetchone()
-            known = max(stored, self.depth[lane].stored)
-            self.depth[lane] = Depth(seq, known, stored, waiting)
+            self.depth[lane] = Depth(base, seq, max(stored, known.stored), stored, waiting)
         self._notes = {**dict(connection.execute("SELECT key, value FROM notes")), **self._new_notes}
 
     def _recall_keys(self, connection: sqlite3.Connection) -> None:

@@ -2,21 +2,27 @@
 
 Readers (``gridwarden audit``) open the file ``mode=ro``: `taken` and `batches` come from the same
 commits, so one read transaction sees balanced books.
+
+A new outbox begins to count at a random number (`readings.numbers`): whatever an earlier outbox of this
+edge sent is done everywhere, and a number used twice would make its batch vanish as a repetition.
 """
 
 import fcntl
 import os
+import secrets
 import sqlite3
 from pathlib import Path
 from typing import Final
 
 from readings import Lane
+from readings.numbers import LIFE_BITS, LIVES_BITS, base_of
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS lanes (          -- the last sequence number given out, and the last one stored
     lane TEXT PRIMARY KEY,
+    base INTEGER NOT NULL,                  -- the first number given out is base + 1
     seq INTEGER NOT NULL,
     stored INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -51,6 +57,10 @@ class OutboxUnavailable(Exception):
     """The outbox cannot be written now (disk full, read-only, broken). Keep everything, try again."""
 
 
+class OutboxReplaced(Exception):
+    """The file is not the one that this process began with, or an older state of it. Start anew."""
+
+
 class OutboxInUse(Exception):
     """Another process writes this outbox. Stop: two writers would give out the same numbers."""
 
@@ -73,9 +83,15 @@ def lock(path: Path) -> int:
     return descriptor
 
 
-def connect(path: Path, edge: str) -> sqlite3.Connection:
+def new_base() -> int:
+    """Where a new outbox begins to count."""
+    return base_of(secrets.randbits(LIVES_BITS + LIFE_BITS - 1))
+
+
+def connect(path: Path, edge: str, base: int | None = None) -> sqlite3.Connection:
     """A writing connection to the outbox of `edge`, its tables made where they are missing.
 
+    A new outbox counts from `base` + 1, by default a random number per lane.
     Raises `sqlite3.Error`, and `OutboxUnavailable` for a file of another edge or format.
     """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
@@ -87,9 +103,10 @@ def connect(path: Path, edge: str) -> sqlite3.Connection:
         connection.execute("BEGIN IMMEDIATE")
         for statement in _TABLES.split(";\n"):
             connection.execute(statement)
-        for lane in Lane:
-            connection.execute("INSERT OR IGNORE INTO lanes VALUES (?, 0, 0)", (lane.value,))
         _claim(connection, path, {"format": str(FORMAT), "edge": edge})
+        for lane in Lane:
+            first = new_base() if base is None else base
+            connection.execute("INSERT OR IGNORE INTO lanes VALUES (?1, ?2, ?2, ?2)", (lane.value, first))
         connection.execute("COMMIT")
     except BaseException:
         connection.close()

@@ -95,10 +95,14 @@ class LaneUplink:
         self._news = asyncio.Event()
         self._in_flight: deque[tuple[Stored, asyncio.Future[Any]]] = deque()
         self._sent = 0
+        self._repeated = outbox.depth[lane].seq
+        """Up to here a batch may have been published before."""
+        self._published = self._repeated
         self._live_from = 0
         self._lost = ""
         self._refused = False
         self._told = False
+        self._told_copy = False
         self._look()
 
     def notify(self) -> None:
@@ -179,6 +183,7 @@ class LaneUplink:
         """Send in order from the first unconfirmed batch; ends only by `_LinkLost` or `_Refused`."""
         depth = self._outbox.depth
         self._sent = depth[self.lane].stored
+        self._repeated = self._published
         self._live_from = time.time_ns() - OUTAGE_GRACE
         try:
             while True:
@@ -190,6 +195,7 @@ class LaneUplink:
                     else:
                         headers = {"Nats-Msg-Id": self._id(batch)}
                     self._check_link()
+                    self._published = max(self._published, batch.seq)
                     future = await stream.publish_async(self._subject, batch.payload, headers=headers)
                     self._in_flight.append((batch, future))
                     self._sent = batch.seq
@@ -231,7 +237,8 @@ class LaneUplink:
         while self._in_flight and self._in_flight[0][1].done():
             batch, future = self._in_flight[0]
             try:
-                future.result()
+                if future.result().duplicate and batch.seq > self._repeated:
+                    self._used_before(batch)
             except (APIError, JetStreamError) as error:
                 raise _Refused(_reason(error, self._subject)) from error
             except asyncio.CancelledError as error:
@@ -244,6 +251,18 @@ class LaneUplink:
             self._refused = False
             self._tell("")
         self._look()
+
+    def _used_before(self, batch: Stored) -> None:
+        """JetStream has had a batch of this number, and this one was published for the first time."""
+        if not self._told_copy:
+            self._told_copy = True
+            log.critical(
+                "lane %s: number %d was used before, so its new samples are dropped: this outbox is an older"
+                " copy of itself; stop the agent, delete %s and start it again",
+                self.lane.value,
+                batch.seq,
+                self._outbox.path,
+            )
 
     async def _stand_back(self, batch: Stored) -> None:
         """Before a batch of waiting telemetry: alarms first, then at most `REPLAY_RATE`."""

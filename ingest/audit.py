@@ -10,12 +10,15 @@ It holds at any moment, also while everything runs, because batches are counted 
 stages are read in the order the batches travel: outbox, samples stream, ledger, readings stream, stores.
 A batch found in two places has moved meanwhile and counts where it got to; one that the edge made after
 its outbox was read is cut off at every later stage. Each file is read in one transaction.
+
+An outbox that has been put back from a copy gives out numbers a second time, and batches under them are
+taken for done. It is known by the ledger having numbers of its life that it has not given out.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,10 +26,11 @@ from nats.js import errors
 from nats.js.client import JetStreamContext
 
 from ingest.audit_accounts import BookRow, LaneAccounts, Streamed
-from ingest.audit_files import OutboxBooks, StageBooks, read_outbox, read_stage
+from ingest.audit_files import OutboxBooks, StageBooks, read_highest, read_outbox, read_stage
 from ingest.sequences import BatchId
 from language import N_, Message
 from readings import Lane, wire
+from readings.numbers import life_of
 from readings.subjects import readings_stream, samples_stream
 
 STORES: Final = {"embedded": "readings.db", "influx": "influx.db"}
@@ -42,23 +46,42 @@ class Books:
     rows: list[BookRow]
     proved: bool
     """Whether the streams were read; else what is in them was concluded from the numbers of batches."""
+    outdated: tuple[tuple[str, Lane], ...] = ()
+    """Edges and lanes whose outbox is an older copy of itself."""
 
     @property
     def balanced(self) -> bool:
-        """Whether every account balances."""
-        return all(row.difference == 0 for row in self.rows)
+        """Whether every account balances and every outbox is the one that sent."""
+        return not self.outdated and all(row.difference == 0 for row in self.rows)
 
     @property
     def first_difference(self) -> Message | None:
-        """What to look at first: the account that fails at the earliest stage."""
+        """What to look at first: an outdated outbox, else the account that fails at the earliest stage."""
+        if self.outdated:
+            edge, lane = self.outdated[0]
+            return Message(
+                N_(
+                    "the outbox of {edge} ({lane}) is an older copy: what it takes is dropped as repetition."
+                    " Stop the edge, delete its outbox.db and start it again"
+                ),
+                {"edge": edge, "lane": lane.value},
+            )
         failing = [row for row in self.rows if row.difference]
         if not failing:
             return None
         row = min(failing, key=lambda row: (row.stage != "normaliser", row.edge, row.lane, row.source))
         values = {
             "edge": row.edge, "lane": row.lane.value, "device": row.device or row.source,
-            "stage": row.stage, "n": abs(row.difference),
+            "stage": row.stage, "n": abs(row.difference), "unread": row.unread,
         }  # fmt: skip
+        if row.difference > 0 and row.unread:
+            return Message(
+                N_(
+                    "{n} samples of {device} ({edge}, {lane}) are missing at: {stage}."
+                    " {unread} batches of this edge could not be read; their bytes are in quarantine"
+                ),
+                values,
+            )
         if row.difference > 0:
             return Message(N_("{n} samples of {device} ({edge}, {lane}) are missing at: {stage}"), values)
         return Message(N_("{n} samples of {device} ({edge}, {lane}) too many at: {stage}"), values)
@@ -76,7 +99,8 @@ async def audit(jetstream: JetStreamContext, data: Path, edges: Path | None) -> 
     ledger = await asyncio.to_thread(read_stage, data / "ledger.db")
     readings = await _read_streams(jetstream, [readings_stream(lane) for lane in Lane])
     stores = await asyncio.to_thread(_read_stores, data)
-    return compare(outboxes, samples, ledger, readings, stores)
+    books = compare(outboxes, samples, ledger, readings, stores)
+    return replace(books, outdated=await asyncio.to_thread(_outdated, edges, ledger))
 
 
 def balance(data: Path, edges: Path | None) -> Books:
@@ -88,7 +112,8 @@ def balance(data: Path, edges: Path | None) -> Books:
     """
     outboxes = _read_outboxes(edges)
     ledger = read_stage(data / "ledger.db")
-    return compare(outboxes, None, ledger, None, _read_stores(data))
+    books = compare(outboxes, None, ledger, None, _read_stores(data))
+    return replace(books, outdated=_outdated(edges, ledger))
 
 
 def compare(
@@ -110,6 +135,17 @@ def _read_outboxes(edges: Path | None) -> dict[str, OutboxBooks]:
     if edges is None:
         return {}
     return {path.parent.name: read_outbox(path) for path in sorted(edges.glob("*/outbox.db"))}
+
+
+def _outdated(edges: Path | None, ledger: StageBooks) -> tuple[tuple[str, Lane], ...]:
+    """Outboxes behind the ledger although they are read after it; raises `StoreUnavailable`."""
+    found: list[tuple[str, Lane]] = []
+    for path in sorted(edges.glob("*/outbox.db")) if edges is not None else ():
+        for lane, highest in read_highest(path).items():
+            done = ledger.done_in(path.parent.name, lane)
+            if any(last > highest and life_of(last) == life_of(highest) for _, last in done):
+                found.append((path.parent.name, lane))
+    return tuple(found)
 
 
 def _read_stores(data: Path) -> dict[str, StageBooks]:

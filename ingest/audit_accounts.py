@@ -1,14 +1,19 @@
-"""The accounts of one edge and lane: what every stage has, compared device by device."""
+"""The accounts of one edge and lane: what every stage has, compared device by device.
+
+An edge's own books begin with its outbox. They are compared with the batches of that outbox's life
+(`readings.numbers`); what earlier outboxes took is known from the normaliser only and taken at its word.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ingest.audit_files import OutboxBooks, StageBooks
-from ingest.normaliser import DUPLICATE, PASSED, QUARANTINED
+from ingest.audit_files import Account, OutboxBooks, StageBooks
+from ingest.normaliser import DUPLICATE, PASSED, QUARANTINED, UNREAD
 from ingest.sequences import BatchId, Sequences
 from ingest.stores.embedded import STORED
 from readings import Lane
+from readings.numbers import life_of
 
 Streamed = Mapping[BatchId, Counter[str]]
 """Batches found in a stream: samples by source, or readings by device."""
@@ -35,6 +40,8 @@ class BookRow:
     duplicates: int = 0
     difference: int = 0
     stage: str = ""
+    unread: int = 0
+    """Batches of this edge and lane in quarantine that nobody could read: they explain a difference."""
     stores: dict[str, int] = field(default_factory=dict)
 
 
@@ -48,6 +55,36 @@ class _StoreNumbers:
     """Readings by device in the stream that the store has not done."""
     behind: bool
     """Whether batches are on their way to it (for when the stream was not read)."""
+
+
+class _Cut:
+    """The last batch of the outbox's life that was there when the outbox was read."""
+
+    def __init__(self, highest: int | None) -> None:
+        """`highest` is None for an edge whose outbox cannot be read here: then everything is taken."""
+        self._highest = highest
+        self.life = life_of(highest) if highest is not None else None
+
+    def takes(self, seq: int) -> bool:
+        """Whether the batch belongs into this audit: earlier lives do as a whole."""
+        return self._highest is None or seq <= self._highest or life_of(seq) != self.life
+
+    def complete(self, done: Sequences, waiting: Iterable[int], base: int) -> bool:
+        """Whether every batch after `base` is either done or waiting, so that none can be between."""
+        if self._highest is None or self._highest == base:
+            return True
+        known = done.copy()
+        for seq in waiting:
+            known.add(seq)
+        return any(first <= base + 1 and self._highest <= last for first, last in known)
+
+    def covers(self, has: Sequences, done: Sequences) -> bool:
+        """Whether the store has every batch of this audit that the ledger has."""
+        return all(
+            any(low <= first and (last <= high or not self.takes(high + 1)) for low, high in has)
+            for first, last in done
+            if self.takes(first)
+        )
 
 
 class LaneAccounts:
@@ -66,31 +103,35 @@ class LaneAccounts:
         self._edge, self._lane = edge, lane
         self._outbox = outbox
         done = ledger.done_in(edge, lane)
-        cut = outbox.highest.get(lane, 0) if outbox is not None else done.highest
-        self._normalised = ledger.totals(edge, lane, lambda seq: seq <= cut)
+        cut = self._cut = _Cut(outbox.highest.get(lane)) if outbox is not None else _Cut(None)
+        self._normalised = ledger.totals(edge, lane, cut.takes)
+        unread = [account for account in self._normalised if account[3] == UNREAD]
+        self._unread = sum(self._normalised.pop(account) for account in unread)
         in_samples = {
-            seq: counts for seq, counts in self._mine(samples).items() if seq <= cut and seq not in done
+            seq: counts for seq, counts in self._mine(samples).items() if cut.takes(seq) and seq not in done
         }
         waiting = outbox.waiting.get(lane, {}) if outbox is not None else {}
         self._in_samples = _sum(in_samples.values())
+        self._in_samples_of_life = _sum(n for seq, n in in_samples.items() if life_of(seq) == cut.life)
         self._waiting = _sum(
             counts for seq, counts in waiting.items() if seq not in done and seq not in in_samples
         )
-        self._under_way = samples is None and not _complete(done, waiting, cut)
+        base = outbox.base.get(lane, 0) if outbox is not None else 0
+        self._under_way = samples is None and not cut.complete(done, waiting, base)
         self._stores: dict[str, _StoreNumbers] = {}
         for name, books in stores.items():
             has = books.done_in(edge, lane)
-            totals = books.totals(edge, lane, lambda seq: seq in done and seq <= cut)
+            totals = books.totals(edge, lane, lambda seq: seq in done and cut.takes(seq))
             coming = [
                 counts
                 for seq, counts in self._mine(readings).items()
-                if seq in done and seq <= cut and seq not in has
+                if seq in done and cut.takes(seq) and seq not in has
             ]
             self._stores[name] = _StoreNumbers(
                 stored=_by_device(totals, STORED),
                 refused=_by_device(totals, QUARANTINED),
                 coming=_sum(coming),
-                behind=readings is None and not _covers(has, done, cut),
+                behind=readings is None and not cut.covers(has, done),
             )
 
     def rows(self) -> list[BookRow]:
@@ -101,21 +142,23 @@ class LaneAccounts:
     def _row(self, sources: set[str], devices: set[str]) -> BookRow:
         row = BookRow(self._edge, self._lane, ", ".join(sorted(sources)), ", ".join(sorted(devices)))
         outcomes: Counter[str] = Counter()
-        for (source, _, outcome), n in self._normalised.items():
+        of_life = sum(self._in_samples_of_life[source] for source in sources)
+        for (life, source, _, outcome), n in self._normalised.items():
             if source in sources:
                 outcomes[outcome] += n
+                of_life += n if life == self._cut.life else 0
         row.quarantined, row.duplicates = outcomes[QUARANTINED], outcomes[DUPLICATE]
         row.waiting = sum(self._waiting[source] for source in sources)
         row.in_stream = sum(self._in_samples[source] for source in sources)
         row.taken = row.waiting + row.in_stream + outcomes.total()
-        if self._outbox is not None:
-            accounted = row.taken
-            row.taken = sum(self._outbox.taken.get((self._lane, source), 0) for source in sources)
-            missing = row.taken - accounted
+        if self._outbox is not None and self._cut.life is not None:
+            taken = sum(self._outbox.taken.get((self._lane, source), 0) for source in sources)
+            missing = taken - row.waiting - of_life
+            row.taken += missing
             if self._under_way and missing > 0:
                 row.in_stream += missing
             elif missing:
-                row.difference, row.stage = missing, "normaliser"
+                row.difference, row.stage, row.unread = missing, "normaliser", self._unread
         self._add_stores(row, devices, outcomes[PASSED])
         return row
 
@@ -144,7 +187,7 @@ class LaneAccounts:
         devices_of: dict[str, set[str]] = {source: set() for source in [*self._waiting, *self._in_samples]}
         if self._outbox is not None:
             devices_of |= {source: set() for lane, source in self._outbox.taken if lane == self._lane}
-        for source, device, _ in self._normalised:
+        for _, source, device, _ in self._normalised:
             devices_of.setdefault(source, set()).update({device} - {""})
         groups: list[tuple[set[str], set[str]]] = []
         group_of: dict[str, tuple[set[str], set[str]]] = {}
@@ -174,27 +217,9 @@ def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:
     return total
 
 
-def _by_device(totals: Mapping[tuple[str, str, str], int], wanted: str) -> Counter[str]:
+def _by_device(totals: Mapping[Account, int], wanted: str) -> Counter[str]:
     found: Counter[str] = Counter()
-    for (_, device, outcome), n in totals.items():
+    for (_, _, device, outcome), n in totals.items():
         if outcome == wanted:
             found[device] += n
     return found
-
-
-def _complete(done: Sequences, waiting: Iterable[int], upto: int) -> bool:
-    """Whether every batch up to `upto` is either done or waiting, so that none can be between."""
-    known = done.copy()
-    for seq in waiting:
-        known.add(seq)
-    within = [(first, last) for first, last in known if first <= upto]
-    return upto == 0 or (len(within) == 1 and within[0][1] >= upto)
-
-
-def _covers(has: Sequences, done: Sequences, upto: int) -> bool:
-    """Whether the store has every batch up to `upto` that the ledger has."""
-    return all(
-        any(low <= first and min(last, upto) <= high for low, high in has)
-        for first, last in done
-        if first <= upto
-    )

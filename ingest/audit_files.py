@@ -12,8 +12,8 @@ from ingest.database import StoreUnavailable, open_reader
 from ingest.sequences import Sequences
 from readings import Lane, wire
 
-Account = tuple[str, str, str]
-"""Source, device, outcome."""
+Account = tuple[int, str, str, str]
+"""Life of the outbox, source, device, outcome."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,10 @@ class OutboxBooks:
 
     taken: dict[tuple[Lane, str], int] = field(default_factory=dict)
     waiting: dict[Lane, dict[int, Counter[str]]] = field(default_factory=dict)
+    base: dict[Lane, int] = field(default_factory=dict)
+    """The outbox began to count after this number."""
     highest: dict[Lane, int] = field(default_factory=dict)
-    """The last sequence number given out."""
+    """The last sequence number given out; no lane while the outbox is being made."""
 
 
 class StageBooks:
@@ -47,9 +49,9 @@ class StageBooks:
         """Every edge and lane that this stage has seen."""
         return {*self._done}
 
-    def totals(self, edge: str, lane: Lane, counts: Callable[[int], bool]) -> dict[tuple[str, str, str], int]:
-        """Cumulative numbers by (source, device, outcome), of the last batches only those for whose
-        sequence number `counts` is true."""
+    def totals(self, edge: str, lane: Lane, counts: Callable[[int], bool]) -> Counter[Account]:
+        """Cumulative numbers by account, of the last batches only those for whose sequence number
+        `counts` is true."""
         totals = Counter(self._folded.get((edge, lane), {}))
         for seq, entries in self._recent.get((edge, lane), ()):
             if counts(seq):
@@ -71,8 +73,8 @@ def read_outbox(path: Path) -> OutboxBooks:
                 return books
             for lane, source, n in connection.execute("SELECT lane, source, samples FROM taken"):
                 books.taken[Lane(lane), source] = n
-            for lane, seq in connection.execute("SELECT lane, seq FROM lanes"):
-                books.highest[Lane(lane)] = seq
+            for lane, base, seq in connection.execute("SELECT lane, base, seq FROM lanes"):
+                books.base[Lane(lane)], books.highest[Lane(lane)] = base, seq
             for lane, seq, payload in connection.execute("SELECT lane, seq, payload FROM batches"):
                 samples = wire.decode_samples(payload).samples
                 books.waiting.setdefault(Lane(lane), {})[seq] = Counter(s.source for s in samples)
@@ -80,6 +82,15 @@ def read_outbox(path: Path) -> OutboxBooks:
         except (sqlite3.Error, wire.MalformedBatch) as error:
             raise StoreUnavailable(f"{path}: {error}") from error
     return books
+
+
+def read_highest(path: Path) -> dict[Lane, int]:
+    """The last number that an outbox has given out in each lane. Raises `StoreUnavailable`."""
+    with closing(open_reader(path)) as connection:
+        try:
+            return {Lane(lane): seq for lane, seq in connection.execute("SELECT lane, seq FROM lanes")}
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{path}: {error}") from error
 
 
 def read_stage(path: Path) -> StageBooks:
@@ -92,10 +103,10 @@ def read_stage(path: Path) -> StageBooks:
             accounts: dict[int, Account] = {}
             lane_of: dict[int, tuple[str, Lane]] = {}
             for number, edge, lane, *account in connection.execute(
-                "SELECT id, edge, lane, source, device, outcome FROM accounts"
+                "SELECT id, edge, lane, life, source, device, outcome FROM accounts"
             ):
-                source, device, outcome = account
-                accounts[number] = (source, device, outcome)
+                life, source, device, outcome = account
+                accounts[number] = (life, source, device, outcome)
                 lane_of[number] = (edge, Lane(lane))
             folded: dict[tuple[str, Lane], dict[Account, int]] = {}
             for number, n in connection.execute("SELECT account, n FROM books"):

@@ -3,7 +3,8 @@
 Tables in the stage's own SQLite file, written in the same transaction as the stage's effects:
 
 - ``done``: the sequence numbers done, per edge and lane, as ranges;
-- ``accounts`` and ``books``: cumulative numbers per edge, lane, source, device and outcome;
+- ``accounts`` and ``books``: cumulative numbers per edge, lane, life of the outbox
+  (`readings.numbers`), source, device and outcome;
 - ``recent``: the numbers of each of the last batches, not yet in ``books``. They let an audit cut the
   books at a batch while everything runs; later they are folded in;
 - ``quarantine``: what could not be used.
@@ -24,13 +25,14 @@ from ingest.quarantine import Quarantined, QuarantineRow, Reason
 from ingest.sequences import BatchId, Sequences
 from language import Message
 from readings import Lane
+from readings.numbers import life_of
 
 TABLES: Final = """
 CREATE TABLE IF NOT EXISTS done (edge TEXT, lane TEXT, first INTEGER, last INTEGER NOT NULL,
     PRIMARY KEY (edge, lane, first)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts (id INTEGER PRIMARY KEY, edge TEXT NOT NULL, lane TEXT NOT NULL,
-    source TEXT NOT NULL, device TEXT NOT NULL, outcome TEXT NOT NULL,
-    UNIQUE (edge, lane, source, device, outcome));
+    life INTEGER NOT NULL, source TEXT NOT NULL, device TEXT NOT NULL, outcome TEXT NOT NULL,
+    UNIQUE (edge, lane, life, source, device, outcome));
 CREATE TABLE IF NOT EXISTS books (account INTEGER PRIMARY KEY, n INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS recent (id INTEGER PRIMARY KEY, edge TEXT NOT NULL, lane TEXT NOT NULL,
     seq INTEGER NOT NULL, at INTEGER NOT NULL, counts TEXT NOT NULL);
@@ -60,7 +62,7 @@ class Books:
             connection.execute(statement)
         self._done: dict[tuple[str, str], Sequences] = {}
         self._changed: dict[tuple[str, str], Sequences] = {}
-        self._accounts: dict[tuple[str, str], dict[tuple[str, str, str], int]] = {}
+        self._accounts: dict[tuple[str, str, int], dict[tuple[str, str, str], int]] = {}
         self._last_account = 0
         self.reload()
 
@@ -73,10 +75,10 @@ class Books:
         self._done = {key: Sequences(found) for key, found in ranges.items()}
         self._accounts = {}
         self._last_account = 0
-        for number, edge, lane, source, device, outcome in self._connection.execute(
-            "SELECT id, edge, lane, source, device, outcome FROM accounts"
+        for number, edge, lane, life, source, device, outcome in self._connection.execute(
+            "SELECT id, edge, lane, life, source, device, outcome FROM accounts"
         ):
-            self._accounts.setdefault((edge, lane), {})[source, device, outcome] = number
+            self._accounts.setdefault((edge, lane, life), {})[source, device, outcome] = number
             self._last_account = max(self._last_account, number)
 
     @contextmanager
@@ -112,8 +114,11 @@ class Books:
                 done = self._changed[key] = self._done.get(key, Sequences()).copy()
             if not done.add(batch.seq):
                 raise ValueError(f"batch {batch} is in the books already")
-            accounts = self._accounts.setdefault(key, {})
-            flat = [(accounts.get(count[:3]) or self._new_account(*key, count), count.n) for count in counts]
+            life = life_of(batch.seq)
+            accounts = self._accounts.setdefault((*key, life), {})
+            flat = [
+                (accounts.get(count[:3]) or self._new_account(*key, life, count), count.n) for count in counts
+            ]
             recent += (*key, batch.seq, now, _json(flat).decode())
         bulk.insert(self._connection, "INSERT INTO recent (edge, lane, seq, at, counts)", 5, recent)
         for (edge, lane), done in self._changed.items():
@@ -137,13 +142,13 @@ class Books:
             rows,
         )
 
-    def _new_account(self, edge: str, lane: str, count: Count) -> int:
+    def _new_account(self, edge: str, lane: str, life: int, count: Count) -> int:
         self._last_account += 1
         key = (count.source, count.device, count.outcome)
         self._connection.execute(
-            "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)", (self._last_account, edge, lane, *key)
+            "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)", (self._last_account, edge, lane, life, *key)
         )
-        self._accounts[edge, lane][key] = self._last_account
+        self._accounts[edge, lane, life][key] = self._last_account
         return self._last_account
 
     def _fold(self, before: int, now: int) -> None:

@@ -15,11 +15,12 @@ import msgspec
 from ingest import bulk
 from ingest.books import Books
 from ingest.database import open_writer, transaction
-from ingest.normaliser import Normalised
+from ingest.normaliser import UNREAD, Count, Normalised
 from ingest.quarantine import Quarantined
 from ingest.sequences import BatchId
 from ingest.series_marks import Marks, Seen
-from readings import Lane
+from readings import Lane, SampleBatch
+from readings.numbers import life_of
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS series (lane TEXT, sid INTEGER, device TEXT NOT NULL, point TEXT NOT NULL,
@@ -28,11 +29,17 @@ CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY AUTOINCREMENT, lane T
     learned BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS marks (lane TEXT, shard INTEGER, upto INTEGER NOT NULL, marks BLOB NOT NULL,
     PRIMARY KEY (lane, shard)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS heard (edge TEXT, lane TEXT, life INTEGER, at INTEGER NOT NULL,
+    PRIMARY KEY (edge, lane, life)) WITHOUT ROWID;
 """
 
 _SHARDS: Final = 64
 _SHARD_EVERY: Final = 4096
 """Readings journalled between two shards."""
+_HEARD_EVERY: Final = 10 * 1_000_000_000
+_USED_BEFORE: Final = 60 * 1_000_000_000
+"""A batch of samples taken so long (ns) after its outbox last had something new cannot be one that is done;
+edges' clocks are nearer to the gateway's than that, or the entry in quarantine is one too many."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _shard_decoder = msgspec.msgpack.Decoder(list[tuple[int, int, list[tuple[int, Seen]]]])
@@ -60,6 +67,11 @@ class Ledger:
             for statement in _TABLES.split(";\n"):
                 self._connection.execute(statement)
             self.books = Books(self._connection)
+        self._heard: dict[tuple[str, str, int], int] = {
+            (edge, lane, life): at
+            for edge, lane, life, at in self._connection.execute("SELECT edge, lane, life, at FROM heard")
+        }
+        """When each outbox last had something new, by edge, lane and life; at most 10 s too early."""
         self._turn: dict[Lane, int] = dict.fromkeys(Lane, 0)
         self._since_shard: dict[Lane, int] = dict.fromkeys(Lane, 0)
         self.marks: Mapping[Lane, Marks] = {lane: self._restore(lane) for lane in Lane}
@@ -67,6 +79,11 @@ class Ledger:
     def is_done(self, batch: BatchId) -> bool:
         """Whether the batch was committed: then it needs only an acknowledgement."""
         return self.books.is_done(*batch)
+
+    def is_used_before(self, batch: SampleBatch) -> bool:
+        """Whether `batch`, whose number is done, is another one than the one that was done."""
+        heard = self._heard.get((batch.edge, batch.lane.value, life_of(batch.seq)))
+        return heard is not None and any(s.taken > heard + _USED_BEFORE for s in batch.samples)
 
     def prepare(self, lane: Lane, group: Sequence[Normalised]) -> Prepared:
         """Make the batches that were normalised last ready to be committed.
@@ -104,12 +121,21 @@ class Ledger:
             self._save_marks(prepared)
             self.books.record(((_identity(done), done.counts) for done in group), now)
             self.books.quarantine((entry for done in group for entry in done.quarantined), now)
+            lives = {(one.edge, one.lane.value, life_of(one.seq)) for one in map(_identity, group)}
+            heard = {life: now for life in lives if now - self._heard.get(life, 0) > _HEARD_EVERY}
+            rows = ((*life, at) for life, at in heard.items())
+            self._connection.executemany("INSERT OR REPLACE INTO heard VALUES (?, ?, ?, ?)", rows)
+        self._heard.update(heard)
 
     def quarantine_unread(self, entry: Quarantined, batch: BatchId | None, now: int) -> None:
-        """Keep bytes that are no batch; `batch` is what their message id claimed, and counts as done."""
+        """Keep bytes that are no batch; `batch` is what their message id claimed, and counts as done.
+
+        The books have it as one unread batch, because nobody knows what it held. A batch whose number
+        is done already is only kept.
+        """
         with self.books.transaction():
             if batch is not None and not self.is_done(batch):
-                self.books.record([(batch, ())], now)
+                self.books.record([(batch, [Count("", "", UNREAD, 1)])], now)
             self.books.quarantine([entry], now)
 
     def close(self) -> None:

@@ -30,6 +30,8 @@ MALFORMED_POINT: Final = "!malformed"
 PASSED: Final = "passed"
 QUARANTINED: Final = "quarantined"
 DUPLICATE: Final = "duplicate"
+UNREAD: Final = "unread"
+"""Counts batches: bytes that were no batch, under a number that an edge gave out."""
 
 _LATE: Final[int] = int(Quality.LATE)
 _CLOCK_SUSPECT: Final[int] = int(Quality.CLOCK_SUSPECT)

@@ -22,6 +22,8 @@ class Reason(StrEnum):
     """The edge could not parse what the device sent; the raw bytes are in the sample."""
     MALFORMED_BATCH = "malformed_batch"
     """The bytes on the bus are no batch, or claim to be another edge's."""
+    NUMBER_USED_BEFORE = "number_used_before"
+    """A new batch under the number of one that is done: the edge's outbox is an older copy of itself."""
     REFUSED_BY_STORE = "refused_by_store"
     """The store will never take this point, for example because the field has another type there."""
 
@@ -31,8 +33,8 @@ class Quarantined:
     """Samples (or bytes) of one batch, one source and one reason.
 
     `raw` is a `readings.wire` sample batch of just these samples, so that it can be tried again; for
-    `MALFORMED_BATCH` the bytes as they came, for `REFUSED_BY_STORE` the line that was refused. `first`
-    and `last` are their event times, nanoseconds since 1970-01-01 UTC.
+    `MALFORMED_BATCH` and `NUMBER_USED_BEFORE` the bytes as they came, for `REFUSED_BY_STORE` the line that
+    was refused. `first` and `last` are their event times, nanoseconds since 1970-01-01 UTC.
     """
 
     edge: str

@@ -84,6 +84,8 @@ class NormaliserService:
         self._clock = clock
         self._begun: dict[Lane, set[BatchId]] = {lane: set() for lane in Lane}
         """Normalised and not yet committed."""
+        self._told: set[str] = set()
+        """Edges whose outbox was said to be an older copy."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
 
     def set_site(self, site: Site) -> None:
@@ -138,7 +140,11 @@ class NormaliserService:
                 await self._quarantine(lane, delivery, str(error))
                 continue
             identity = BatchId(batch.edge, lane, batch.seq)
-            if identity in begun or self._ledger.is_done(identity):
+            if identity in begun:
+                continue
+            if self._ledger.is_done(identity):
+                if self._ledger.is_used_before(batch):
+                    await self._keep_used_before(delivery, batch)
                 continue
             begun.add(identity)
             replayed = delivery.headers.get(OUTAGE_HEADER) == "1"
@@ -201,6 +207,36 @@ class NormaliserService:
         log.warning("malformed batch quarantined", edge=edge, lane=str(lane), why=why)
         await self._durably(lane, lambda: self._ledger.quarantine_unread(entry, identity, now))
         self.progress[lane].quarantined += 1
+
+    async def _keep_used_before(self, delivery: Delivery, batch: SampleBatch) -> None:
+        """Keep a batch that no later stage would take, because all have done one of that number."""
+        edge, lane = batch.edge, batch.lane
+        times = [sample.taken for sample in batch.samples]
+        entry = Quarantined(
+            edge=edge,
+            lane=lane,
+            seq=batch.seq,
+            source="",
+            point="",
+            reason=Reason.NUMBER_USED_BEFORE,
+            detail=Message(
+                N_(
+                    "the outbox of {edge} is an older copy and uses numbers a second time."
+                    " Stop the edge, delete its outbox.db and start it again"
+                ),
+                {"edge": edge},
+            ),
+            raw=delivery.payload,
+            samples=len(times),
+            first=min(times),
+            last=max(times),
+        )
+        if edge not in self._told:
+            self._told.add(edge)
+            log.error("outbox is an older copy: its batches go to quarantine", edge=edge, seq=batch.seq)
+        now = self._clock()
+        await self._durably(lane, lambda: self._ledger.quarantine_unread(entry, None, now))
+        self.progress[lane].quarantined += len(times)
 
     async def _durably(self, lane: Lane, write: Callable[[], None]) -> None:
         """Run `write` in the ledger's thread until it succeeds."""
@@ -333,7 +369,8 @@ def _claimed_identity(delivery: Delivery, edge: str, lane: Lane) -> BatchId | No
         and claimed[:2] == [edge, lane.value]
         and claimed[2].isascii()
         and claimed[2].isdecimal()
-        and len(claimed[2]) < 19
+        and len(claimed[2]) < 20
+        and 0 < int(claimed[2]) < 2**63
     ):
         return BatchId(edge, lane, int(claimed[2]))
     return None

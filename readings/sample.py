@@ -35,8 +35,8 @@ class SampleBatch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Samples of one lane that one edge committed to its outbox together.
 
     ``(edge, lane, seq)`` is the batch's identity for its whole life: the outbox's key, the message id
-    on the bus, and the unit in which the books count. `seq` starts at 1 and has no gaps per edge and
-    lane.
+    on the bus, and the unit in which the books count. `seq` has no gaps per outbox and lane; where an
+    outbox begins to count says `readings.numbers`.
     """
 
     edge: str

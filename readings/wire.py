@@ -20,9 +20,16 @@ class MalformedBatch(ValueError):
     """Bytes that are no batch of a known format. Keep them raw, with this reason."""
 
 
+class Unencodable(ValueError):
+    """A value that no other stage could read: beyond 64 bits, half a surrogate pair, no scalar at all."""
+
+
 def encode(batch: SampleBatch | ReadingBatch) -> bytes:
-    """The batch as bytes."""
-    return FORMAT + _encoder.encode(batch)
+    """The batch as bytes; raises `Unencodable`."""
+    try:
+        return FORMAT + _encoder.encode(batch)
+    except (OverflowError, UnicodeEncodeError, TypeError) as error:
+        raise Unencodable(str(error)) from error
 
 
 def decode_samples(payload: bytes) -> SampleBatch:

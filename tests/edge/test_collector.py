@@ -8,6 +8,7 @@ import pytest
 
 from edge.collector import PORT_INTAKES, Collector
 from edge.intake import Attached, Counters, DeadLetters, Intake
+from edge.json_payload import Malformed, flat, parse
 from edge.outbox import Limits, Outbox
 from edge.routes import Routes
 from readings import Lane, Sample, wire
@@ -36,7 +37,7 @@ class Running:
     """A collector at work on an outbox in a temporary folder."""
 
     def __init__(self, path, limits=None):
-        self.outbox = Outbox(path, "e1", limits)
+        self.outbox = Outbox(path, "e1", limits, base=0)
         self.worker = ThreadPoolExecutor(1)
         self.collector = Collector(self.outbox, Routes(DEVICES, TYPES), self.worker)
         self.acknowledged = []
@@ -79,6 +80,36 @@ async def test_an_acknowledgement_comes_after_the_commit_and_in_order(running):
     await until(lambda: len(running.acknowledged) == 700, "all acknowledged")
     assert running.acknowledged == list(range(700))
     assert running.outbox.depth[Lane.ALARM].seq <= 4  # group commits, not 700
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"smoke": true, "battery": 99999999999999999999999}',
+        b'{"smoke": true, "battery": "\\ud800"}',
+        b'{"smoke": true, "\\ud800": 1}',
+        b'{"smoke": true, "battery": 1e999}',
+        b'{"smoke": true, "battery": [99999999999999999999999, 18446744073709551615]}',
+    ],
+)
+async def test_a_payload_with_impossible_values_is_acknowledged_and_reaches_the_outbox(running, payload):
+    """Parsed as Zigbee2MQTT's driver parses it, and what it makes of it collected."""
+    letters = DeadLetters(Counters())
+    try:
+        found = [sample(*each) for each in flat(parse(payload, "z2m/kitchen"), "z2m/kitchen")]
+    except Malformed as error:
+        found = letters.letter("z2m/kitchen", str(error), payload, 1)
+    port = running.collector.port("z2m")
+    await port.put([running.intake(1, *found), running.intake(2, sample("smoke"))])
+    await until(lambda: running.acknowledged == [1, 2], "both are acknowledged")
+    assert {*running.points(Lane.ALARM), *running.points(Lane.TELEMETRY)} > {"smoke"}
+
+
+async def test_a_driver_that_hands_in_what_cannot_be_sent_stops_nobody(running):
+    intakes = [running.intake(1, sample("smoke", 1 << 90)), running.intake(2, sample("smoke", "\ud800"))]
+    await running.collector.port("z2m").put([*intakes, running.intake(3, sample("smoke"))])
+    await until(lambda: running.acknowledged == [1, 2, 3], "all are acknowledged")
+    assert running.points(Lane.ALARM) == [MALFORMED, MALFORMED, "smoke"]
 
 
 async def test_an_intake_without_samples_is_acknowledged_too(running):

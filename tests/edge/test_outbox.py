@@ -1,5 +1,6 @@
 """The outbox against a real file."""
 
+import base64
 import os
 import sqlite3
 import subprocess
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.outbox import Group, Limits, Outbox, OutboxInUse, OutboxUnavailable
+from edge.outbox import Group, Limits, Outbox, OutboxInUse, OutboxReplaced, OutboxUnavailable
 from readings import Lane, Sample, wire
+from readings.numbers import base_of, life_of
+from readings.vocabulary import MALFORMED
 
 
 def sample(source: str = "z2m/kitchen", point: str = "smoke", value: bool | str = True) -> Sample:
@@ -27,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def outbox(path: Path):
-    box = Outbox(path, "e1")
+    box = Outbox(path, "e1", base=0)
     yield box
     box.close()
 
@@ -44,24 +47,89 @@ def test_a_commit_gives_each_lane_its_own_numbers(outbox):
 
 
 def test_numbers_never_start_again_after_rows_are_deleted(path):
-    box = Outbox(path, "e1")
+    box = Outbox(path, "e1", base=0)
     box.commit(group(alarm=1), 5)
     box.stored(Lane.ALARM, 1)
     box.close()
-    again = Outbox(path, "e1")
+    again = Outbox(path, "e1", base=0)
     assert again.depth[Lane.ALARM].batches == 0
     assert again.read(Lane.ALARM, 0, 9) == []
     assert again.commit(group(alarm=1), 6)[0].seq == 2
     again.close()
 
 
-def test_what_was_not_confirmed_is_there_after_a_restart_in_order(path):
+def test_every_new_outbox_begins_to_count_elsewhere(tmp_path):
+    lives, used = set(), set()
+    for n in range(20):
+        box = Outbox(tmp_path / str(n) / "outbox.db", "e1")
+        for batch in [
+            *box.commit(group(alarm=1, telemetry=1), 1),
+            *box.commit(group(alarm=1, telemetry=1), 1),
+        ]:
+            used.add((batch.lane, batch.seq))
+            lives.add((batch.lane, life_of(batch.seq)))
+            assert 0 < batch.seq < 2**62
+        assert all(depth.batches == 2 for depth in box.depth.values())
+        assert [b.seq for b in box.read(Lane.ALARM, box.depth[Lane.ALARM].base, 9)] == [
+            b.seq for b in box.recent(Lane.ALARM, box.depth[Lane.ALARM].base, 9)
+        ]
+        box.close()
+    assert len(lives) == 40
+    assert len(used) == 80
+
+
+@pytest.mark.parametrize("bits", [0, 1, 2**35 - 1, 2**35, 2**61 - 1])
+def test_a_life_never_runs_into_the_next(bits):
+    base = base_of(bits)
+    assert 0 <= base < 2**62
+    assert life_of(base) == life_of(base + 2**35)
+    assert life_of(base) != life_of(base + 2**36)
+
+
+def test_an_outbox_that_is_replaced_under_a_running_agent_is_told_from_it(path):
     box = Outbox(path, "e1")
+    box.commit(group(alarm=1), 1)
+    for file in path.parent.glob("outbox.db*"):
+        file.unlink()
+    box._drop_connection()  # as after any error of the file
+    with pytest.raises(OutboxReplaced):
+        box.commit(group(alarm=1), 1)
+    box.close()
+    Outbox(path, "e1").close()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Sample("z2m/kitchen", "smoke", 1 << 64, 1_000),
+        Sample("z2m/kitchen", "smoke", -(10**5000), 1_000),
+        Sample("z2m/kitchen", "smoke", "half \ud83d", 1_000),
+        Sample("z2m/kit\udc00chen", "smoke", 1, 1_000),
+        Sample("z2m/kitchen", "smo\udc00ke", 1, 1_000),
+        Sample("z2m/kitchen", "smoke", 1, 1_000, event="\udc00"),
+        Sample("z2m/kitchen", "smoke", 1, 1 << 70),
+    ],
+)
+def test_what_the_wire_cannot_carry_becomes_a_dead_letter_in_its_place(outbox, path, bad):
+    (batch,) = outbox.commit(Group({Lane.ALARM: [sample(), bad, sample()]}), 77)
+    before, letter, after = wire.decode_samples(batch.payload).samples
+    assert (before, after) == (sample(), sample())
+    assert letter.point == MALFORMED
+    assert letter.source.startswith("z2m/kit")
+    assert letter.taken in (1_000, 77)
+    assert len(base64.b64decode(letter.value)) <= 4096
+    reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    assert reader.execute("SELECT sum(samples) FROM taken").fetchone() == (3,)
+    reader.close()
+
+
+def test_what_was_not_confirmed_is_there_after_a_restart_in_order(path):
+    box = Outbox(path, "e1", base=0)
     for now in range(5):
         box.commit(group(telemetry=1), now)
     box.stored(Lane.TELEMETRY, 2)
     box.close()
-    again = Outbox(path, "e1")
+    again = Outbox(path, "e1", base=0)
     assert [batch.seq for batch in again.read(Lane.TELEMETRY, 0, 9)] == [3, 4, 5]
     assert again.depth[Lane.TELEMETRY].stored == 2
     assert again.oldest() == 2
@@ -106,17 +174,17 @@ def test_the_books_count_what_was_taken_in_the_same_file(outbox, path):
 
 def test_a_second_writer_is_refused_with_the_first_ones_process(outbox, path):
     with pytest.raises(OutboxInUse, match=f"process {os.getpid()}"):
-        Outbox(path, "e1")
+        Outbox(path, "e1", base=0)
 
 
 def test_an_outbox_of_another_edge_is_refused(path):
-    Outbox(path, "e1").close()
+    Outbox(path, "e1", base=0).close()
     with pytest.raises(OutboxUnavailable, match="edge is 'e1', not 'e2'"):
         Outbox(path, "e2")
 
 
 def test_telemetry_is_refused_before_alarms_are(path):
-    box = Outbox(path, "e1", Limits(bytes=10_000, alarm_share=0.5))
+    box = Outbox(path, "e1", Limits(bytes=10_000, alarm_share=0.5), base=0)
     while box.has_room(Lane.TELEMETRY):
         box.commit(group(telemetry=50), 1)
     assert box.has_room(Lane.ALARM)
@@ -128,10 +196,10 @@ def test_telemetry_is_refused_before_alarms_are(path):
 
 
 def test_delivery_keys_survive_a_restart_and_only_their_own_message_matches(path):
-    box = Outbox(path, "e1")
+    box = Outbox(path, "e1", base=0)
     box.commit(Group({Lane.ALARM: [sample()]}, {"z2m": [(7, 111), (8, 222)]}), 1)
     box.close()
-    again = Outbox(path, "e1")
+    again = Outbox(path, "e1", base=0)
     keys = again.keys("z2m")
     assert keys.knows(7, 111)
     assert not keys.knows(7, 222)
@@ -140,7 +208,7 @@ def test_delivery_keys_survive_a_restart_and_only_their_own_message_matches(path
 
 
 def test_old_delivery_keys_are_forgotten_only_when_their_numbers_were_used_again(path):
-    box = Outbox(path, "e1")
+    box = Outbox(path, "e1", base=0)
     box.commit(Group({}, {"quiet": [(1, 5)]}), 1)
     for start in range(0, 140_000, 20_000):
         box.commit(Group({}, {"busy": [(n & 0xFFFF, n + 1) for n in range(start, start + 20_000)]}), 1)
@@ -149,14 +217,14 @@ def test_old_delivery_keys_are_forgotten_only_when_their_numbers_were_used_again
     (kept,) = reader.execute("SELECT sum(count) FROM deliveries WHERE connection = 'busy'").fetchone()
     reader.close()
     assert 65_536 <= kept <= 65_536 + 20_000
-    again = Outbox(path, "e1")
+    again = Outbox(path, "e1", base=0)
     assert again.keys("quiet").knows(1, 5)
     assert all(again.keys("busy").knows(n & 0xFFFF, n + 1) for n in range(140_000 - 65_536, 140_000))
     again.close()
 
 
 def test_a_full_disk_keeps_everything_for_another_attempt(path):
-    box = Outbox(path, "e1")
+    box = Outbox(path, "e1", base=0)
     box.commit(group(alarm=1), 1)
     box._connection.execute("PRAGMA max_page_count = 1")  # the size it has now: SQLITE_FULL beyond
     big = Group({Lane.TELEMETRY: [sample(value="x" * 4000)] * 100})
@@ -168,7 +236,7 @@ def test_a_full_disk_keeps_everything_for_another_attempt(path):
 
 
 def test_a_group_whose_commit_had_reached_the_disk_is_not_committed_twice(path):
-    box = Outbox(path, "e1")
+    box = Outbox(path, "e1", base=0)
     first = group(alarm=1, telemetry=1)
 
     class Interrupted:
@@ -206,7 +274,7 @@ def test_kill_9_between_commits_loses_nothing_that_was_reported(path):
     """A child commits, tells each number, and is killed without warning."""
     script = (
         "import sys; from pathlib import Path; from edge.outbox import *; from readings import *\n"
-        f"box = Outbox(Path({str(path)!r}), 'e1')\n"
+        f"box = Outbox(Path({str(path)!r}), 'e1', base=0)\n"
         "for n in range(10**9):\n"
         "    box.commit(Group({Lane.ALARM: [Sample('a/b', 'p', n, n)]}), n); print(n + 1, flush=True)\n"
     )
@@ -216,7 +284,7 @@ def test_kill_9_between_commits_loses_nothing_that_was_reported(path):
     told = max([told, *map(int, child.stdout.read().split("\n")[:-1])])
     child.wait()
     child.stdout.close()
-    box = Outbox(path, "e1")
+    box = Outbox(path, "e1", base=0)
     seqs = [batch.seq for batch in box.read(Lane.ALARM, 0, 10**6)]
     assert seqs == list(range(1, len(seqs) + 1))
     assert len(seqs) >= told

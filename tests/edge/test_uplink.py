@@ -1,6 +1,7 @@
 """The uplink against a real NATS server that goes away, refuses and comes back."""
 
 import asyncio
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from tests.edge.conftest import Streams, until
 
 @pytest.fixture
 def outbox(tmp_path):
-    box = Outbox(tmp_path / "outbox.db", "e1")
+    box = Outbox(tmp_path / "outbox.db", "e1", base=0)
     yield box
     box.close()
 
@@ -60,6 +61,32 @@ async def test_batches_arrive_once_in_order_under_their_message_ids(nats_server,
     messages = await streams.messages(Lane.TELEMETRY)
     assert [m.headers["Nats-Msg-Id"] for m in messages] == [f"e1:telemetry:{n}" for n in range(1, 251)]
     assert outbox.depth[Lane.TELEMETRY].batches == 0
+
+
+async def test_an_outbox_put_back_from_a_copy_is_noticed_when_it_sends(
+    nats_server, streams, tmp_path, caplog
+):
+    """But batches that come again because nobody heard that they had arrived are nothing to speak of."""
+    path = tmp_path / "box" / "outbox.db"
+    box = Outbox(path, "e1")
+    commit(box, Lane.ALARM, 3)
+    box.close()
+    shutil.copytree(path.parent, tmp_path / "copy")
+    for count in (2, 0, 4):
+        caplog.clear()
+        if count == 4:
+            shutil.rmtree(path.parent)
+            shutil.copytree(tmp_path / "copy", path.parent)
+        box = Outbox(path, "e1")
+        async with sending(box, nats_server.url) as uplink:
+            await drained(uplink)
+            assert not [record for record in caplog.records if record.levelname == "CRITICAL"]
+            commit(box, Lane.ALARM, count)
+            uplink.notify()
+            await drained(uplink)
+        told = [record for record in caplog.records if record.levelname == "CRITICAL"]
+        assert len(told) == (count == 4)
+        box.close()
 
 
 async def test_live_batches_carry_no_outage_mark_and_old_ones_do(nats_server, streams, outbox):

@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,10 @@ import pytest
 
 from edge.outbox import Group, Outbox, Stored
 from ingest.audit import Books, audit, balance
+from ingest.books import read_quarantine
 from ingest.bus import Bus
+from ingest.database import open_reader
+from ingest.quarantine import Reason
 from ingest.stores.embedded import EmbeddedStore
 from ingest.stores.memory import MemoryStore
 from readings import Lane, Sample
@@ -52,6 +57,9 @@ class Edge:
         self._clock += SECOND // 100
         return self._clock
 
+    def to_be_taken_at(self, now: int) -> None:
+        self._clock = now
+
     async def send(self, bus: Bus, batches: list[Stored], *, forget: bool = True) -> None:
         for one in batches:
             edge = self.outbox.edge
@@ -79,6 +87,128 @@ async def settled(bus: Bus, folder: Path) -> Books:
 
     await eventually(quiet, "streams empty", limit=60)
     return await audit(bus.jetstream, folder, folder / "edges")
+
+
+def replace_outbox(edge: Edge, *, by: Path | None = None) -> None:
+    """Stop the edge; its folder is lost; start it again, with `by` put back where given."""
+    path, edge_id = edge.outbox.path, edge.outbox.edge
+    edge.outbox.close()
+    shutil.rmtree(path.parent)
+    if by is not None:
+        shutil.copytree(by, path.parent)
+    edge.outbox = Outbox(path, edge_id)
+
+
+async def test_an_edge_whose_outbox_was_deleted_loses_nothing_and_repeats_nothing(
+    bus: Bus, site: Site, tmp_path: Path, edge: Edge
+) -> None:
+    """With batches of the lost outbox in every stage: stored, in the stream, and in front of a store."""
+
+    async def balances() -> None:
+        for books in (
+            await audit(bus.jetstream, tmp_path, tmp_path / "edges"),
+            await asyncio.to_thread(balance, tmp_path, tmp_path / "edges"),
+        ):
+            assert books.balanced, books.first_difference
+
+    await edge.send(bus, edge.take(10))
+    replace_outbox(edge)
+    await balances()
+    later = edge.take(10)
+    await balances()
+    await edge.send(bus, later)
+    await balances()
+    async with Room(bus, site, tmp_path, [EmbeddedStore(tmp_path / "readings.db")]):
+        await balances()
+        for settle in (True, False, True):
+            if settle:
+                await settled(bus, tmp_path)
+            replace_outbox(edge)
+            await balances()
+            await edge.send(bus, edge.take(10))
+            await balances()
+        books = await settled(bus, tmp_path)
+        await balances()
+    assert total(books, "taken") == len(edge.sent)
+    assert total(books, "stored") + total(books, "quarantined") + total(books, "duplicates") == len(edge.sent)
+    _compare_values(edge, tmp_path / "readings.db")
+
+
+async def test_a_batch_that_a_new_outbox_loses_is_noticed(
+    bus: Bus, site: Site, tmp_path: Path, edge: Edge
+) -> None:
+    await edge.send(bus, edge.take(10))
+    async with Room(bus, site, tmp_path, [EmbeddedStore(tmp_path / "readings.db")]):
+        await settled(bus, tmp_path)
+        replace_outbox(edge)
+        batches = edge.take(3)
+        await edge.send(bus, [one for one in batches if one.lane is Lane.ALARM])
+        books = await settled(bus, tmp_path)
+        assert books.balanced  # the others still wait
+        for one in batches:
+            edge.outbox.stored(one.lane, one.seq)
+        edge.outbox.trim()
+        books = await settled(bus, tmp_path)
+    lost = sum(one.samples for one in batches if one.lane is Lane.TELEMETRY)
+    assert sum(row.difference for row in books.rows) == lost
+
+
+async def test_an_outbox_put_back_from_a_copy_is_named_and_its_batches_are_kept(
+    bus: Bus, site: Site, tmp_path: Path, edge: Edge
+) -> None:
+    await edge.send(bus, edge.take(3))
+    edge.outbox.close()
+    shutil.copytree(edge.outbox.path.parent, tmp_path / "copy")
+    edge.outbox = Outbox(edge.outbox.path, edge.outbox.edge)
+    await edge.send(bus, edge.take(7))
+    async with Room(bus, site, tmp_path, [EmbeddedStore(tmp_path / "readings.db")]):
+        assert (await settled(bus, tmp_path)).balanced
+        replace_outbox(edge, by=tmp_path / "copy")
+        edge.to_be_taken_at(time.time_ns() + 3600 * SECOND)
+        batches = edge.take(1)
+        for one in batches:  # later than the stream remembers message ids
+            await bus.publish(samples_subject(edge.outbox.edge, one.lane), one.payload, f"later-{one.lane}")
+        books = await settled(bus, tmp_path)
+        assert not books.balanced
+        assert [*books.outdated] == [("edge-1", Lane.ALARM), ("edge-1", Lane.TELEMETRY)]
+        assert "older copy" in str(books.first_difference)
+        rows = read_quarantine(open_reader(tmp_path / "ledger.db"))
+        kept = {row.entry.raw for row in rows if row.entry.reason is Reason.NUMBER_USED_BEFORE}
+        assert kept == {one.payload for one in batches}
+        # What the message says helps.
+        replace_outbox(edge)
+        await edge.send(bus, edge.take(3))
+        assert (await settled(bus, tmp_path)).balanced
+
+
+async def test_an_old_batch_that_comes_again_is_only_dropped(
+    bus: Bus, site: Site, tmp_path: Path, edge: Edge
+) -> None:
+    edge.to_be_taken_at(time.time_ns())
+    batches = edge.take(3)
+    await edge.send(bus, batches)
+    async with Room(bus, site, tmp_path, [EmbeddedStore(tmp_path / "readings.db")]):
+        await settled(bus, tmp_path)
+        for one in batches:
+            subject = samples_subject(edge.outbox.edge, one.lane)
+            await bus.publish(subject, one.payload, f"again-{one.lane}-{one.seq}")
+        books = await settled(bus, tmp_path)
+        rows = read_quarantine(open_reader(tmp_path / "ledger.db"))
+    assert books.balanced
+    assert not [row for row in rows if row.entry.reason is Reason.NUMBER_USED_BEFORE]
+
+
+async def test_unreadable_batches_are_named_as_the_reason_of_a_difference(
+    bus: Bus, site: Site, tmp_path: Path, edge: Edge
+) -> None:
+    batches = edge.take(5)
+    spoilt = next(one for one in batches if one.lane is Lane.TELEMETRY)
+    batches[batches.index(spoilt)] = spoilt._replace(payload=b"\x00 spoilt")
+    await edge.send(bus, batches)
+    async with Room(bus, site, tmp_path, [EmbeddedStore(tmp_path / "readings.db")]):
+        books = await settled(bus, tmp_path)
+    assert sum(row.difference for row in books.rows) == spoilt.samples
+    assert "1 batches of this edge could not be read" in str(books.first_difference)
 
 
 def total(books: Books, name: str) -> int:
@@ -152,8 +282,16 @@ async def test_a_batch_that_is_in_two_places_counts_once(
             "UPDATE taken SET samples = samples + 1 WHERE source = 'z2m/smoke-2'",
             "normaliser",
         ),
-        ("ledger.db", "UPDATE recent SET counts = '[]' WHERE seq = 3 AND lane = 'telemetry'", "normaliser"),
-        ("readings.db", "UPDATE recent SET counts = '[]' WHERE seq = 3 AND lane = 'alarm'", "store embedded"),
+        (
+            "ledger.db",
+            "UPDATE recent SET counts = '[]' WHERE id = (SELECT max(id) FROM recent WHERE lane='telemetry')",
+            "normaliser",
+        ),
+        (
+            "readings.db",
+            "UPDATE recent SET counts = '[]' WHERE id = (SELECT max(id) FROM recent WHERE lane = 'alarm')",
+            "store embedded",
+        ),
     ],
 )
 async def test_the_first_stage_that_does_not_balance_is_named(

@@ -99,7 +99,7 @@ def test_books_fold_without_changing_their_sums(site: Site, tmp_path: Path) -> N
 
     totals = read_stage(tmp_path / "ledger.db").totals("edge-1", Lane.TELEMETRY, lambda seq: True)
     found: Counter[str] = Counter()
-    for (_, _, outcome), n in totals.items():
+    for (_, _, _, outcome), n in totals.items():
         found[outcome] += n
     assert found == expected
     assert found.total() == 3000
