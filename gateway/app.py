@@ -12,19 +12,11 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
-from gateway.api import problems
+from gateway.api.document import new_app
 from gateway.api.problems import NotFound
-from gateway.api.routes import router
 from gateway.api.views import Views
 
 PAGES: Final = Path(__file__).with_name("pages")
-
-_DESCRIPTION: Final = """\
-Devices, readings, alarms and cases of one community.
-
-Errors are RFC 9457 problem documents. Times are RFC 3339 in UTC. `GET /api/v1/live` pushes changes as
-server-sent events. Whatever the console can do, another system can do here.
-"""
 
 _CONTENT_POLICY: Final = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -54,26 +46,15 @@ class SecurityHeaders:
 
 def create_app(views: Views, metrics: CollectorRegistry, version: str, pages: Path = PAGES) -> FastAPI:
     """The application that answers with `views`."""
-    app = FastAPI(
-        title="GridWarden",
-        version=version,
-        description=_DESCRIPTION,
-        openapi_url="/api/v1/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-        separate_input_output_schemas=False,
-    )
+    app = new_app(version)
     app.state.views = views
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=3)
-    problems.install(app)
-
     app.add_middleware(SecurityHeaders)
 
     @app.get("/metrics", include_in_schema=False)
     async def prometheus() -> PlainTextResponse:
         return PlainTextResponse(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
 
-    app.include_router(router)
     _serve_pages(app, pages)
     return app
 
