@@ -1,5 +1,7 @@
 """Kill any one process at any moment: it comes back, goes on, and the books balance."""
 
+import csv
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,4 +38,25 @@ def test_nothing_outlives_kill_9_of_the_whole(installation: Callable[..., Instal
     house.wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "all children are gone")
     house.start()
     house.wait(lambda: house.books()["balanced"], "the books balance after kill -9 of everything")
+    assert house.stop() == 0, house.output
+
+
+def test_an_edge_that_lost_its_disk_goes_on_at_once(installation: Callable[..., Installation]) -> None:
+    """Its new outbox knows nothing of the numbers before; every stage must take its batches all the same."""
+    house = installation("--devices", "20", "--no-simulators").start()
+    with (house.data / "site" / "devices.csv").open(encoding="utf-8-sig") as file:
+        detector, other = [row for row in csv.DictReader(file) if row["type"] == "z2m-smoke"][:2]
+
+    def burns(device: dict[str, str]) -> None:
+        house.publish(f"zigbee2mqtt/{device['edge']}/{device['address']}", '{"smoke": true, "battery": 90}')
+        house.wait(lambda: house.get("alarms", device=device["id"])["items"], "smoke is an alarm")
+        house.wait(lambda: len(house.get("latest", device=device["id"])[device["id"]]) == 2, "both stored")
+
+    burns(detector)
+    house.wait(lambda: house.books()["balanced"], "the books balance before")
+    assert house.stop() == 0, house.output
+    shutil.rmtree(house.data / "edges")
+    house.start()
+    burns(other)
+    house.wait(lambda: house.books()["balanced"], "the books balance afterwards")
     assert house.stop() == 0, house.output
