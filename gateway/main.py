@@ -65,8 +65,7 @@ STOP_SECONDS: Final = 3.0
 SWITCH_SECONDS: Final = 0.0005
 """How long the event loop may keep the interpreter from the threads that write (Python's default: 5 ms).
 
-A transaction is some twenty statements, and after each its thread waits for the interpreter again: beside
-20,000 readings a second that made the difference between a case after 0.2 s and after 0.1 s.
+A transaction is some twenty statements, and after each its thread waits for the interpreter again.
 """
 COLLECT: Final = (50_000, 20, 100)
 """Thresholds of the garbage collector: batches come and go without cycles, hardly ever is there any."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import datetime
 from typing import Any, Final
 
 import httpx
@@ -48,16 +49,20 @@ def _tell(name: str, body: dict[str, Any], told: dict[str, str]) -> None:
         officer = (case["officer"] or {}).get("name") or case["holder"] or "–"
         values = {"number": case["number"], "title": case["title"].get(language, ""), "officer": officer}
         if first:
-            say("  " + tell("case {number} opened: {title} → {officer}", **values))
+            _say(tell("case {number} opened: {title} → {officer}", **values))
         else:
-            say("  " + tell("case {number}: {state}", **values, state=case["state"]))
+            _say(tell("case {number}: {state}", **values, state=case["state"]))
     else:
         alarm = body["alarm"]
         state = f"{alarm['condition']} {alarm['severity']}"
         if told.get(alarm["id"]) == state or alarm["no_data"]:
             return
         told[alarm["id"]] = state
-        say(
-            f"  {alarm['severity']:8} {alarm['condition']:9} "
+        _say(
+            f"{alarm['severity']:8} {alarm['condition']:9} "
             f"{alarm['rule_label'].get(language, '')} · {alarm['device_name'].get(language, '')}"
         )
+
+
+def _say(line: str) -> None:
+    say(f"  {datetime.now().astimezone():%H:%M:%S}  {line}")

@@ -23,6 +23,9 @@ LONGEST_PAUSE: Final = 30.0
 STEADY_SECONDS: Final = 30.0
 """A child that ran this long has recovered: its next restart waits `FIRST_PAUSE` again."""
 
+MEND_FIRST: Final = frozenset({2, 78})
+"""Exit codes of a wrong command line or configuration (78: sysexits.h)."""
+
 LOG_BYTES: Final = 10 << 20
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -95,9 +98,15 @@ class Child:
 class Supervisor:
     """Keeps children running until it is stopped."""
 
-    def __init__(self, on_restart: Callable[[Child, int, float], None]) -> None:
-        """`on_restart(child, exit code, pause)` is told of every child that ended by itself."""
+    def __init__(
+        self, on_restart: Callable[[Child, int, float], None], on_end: Callable[[Child, int], None]
+    ) -> None:
+        """`on_restart(child, exit code, pause)` is told of every child that ended by itself.
+
+        `on_end(child, exit code)` instead, when starting it again is of no use (`MEND_FIRST`).
+        """
         self._on_restart = on_restart
+        self._on_end = on_end
         self._children: list[Child] = []
         self._watchers: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -131,6 +140,9 @@ class Supervisor:
             started = time.monotonic()
             code = await child.process.wait()
             if self._stopping:
+                return
+            if code in MEND_FIRST:
+                self._on_end(child, code)
                 return
             if time.monotonic() - started > STEADY_SECONDS:
                 pause = FIRST_PAUSE

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,9 @@ from gridwarden.console_text import complain, say, stop, tell, translate
 from ingest.audit import Books, audit, balance
 from ingest.bus import Bus, BusUnavailable, Credentials
 from ingest.database import StoreUnavailable
+
+WIDTH: Final = 120
+"""Columns where the output is no terminal."""
 
 WATCH_SECONDS: Final = 2.0
 PATIENCE_SECONDS: Final = 3.0
@@ -84,13 +88,13 @@ def _as_json(books: Books, rows: int) -> dict[str, Any]:
 
 
 def _show(books: Books, rows: int) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1))
     heads = (
         tell("edge"), tell("lane"), tell("device"), tell("taken"), tell("waiting"), tell("in stream"),
         tell("stored"), tell("quarantined"), tell("duplicates"), tell("difference"),
     )  # fmt: skip
     for number, head in enumerate(heads):
-        table.add_column(head, justify="left" if number < 3 else "right")
+        table.add_column(head, justify="left" if number < 3 else "right", no_wrap=number < 1, overflow="fold")
     lanes: dict[tuple[str, str], list[int]] = {}
     for row in books.rows:
         sums = lanes.setdefault((row.edge, row.lane.value), [0] * len(COLUMNS))
@@ -101,7 +105,7 @@ def _show(books: Books, rows: int) -> None:
     for row in [row for row in books.rows if row.difference][:rows]:
         values = (f"{getattr(row, column):,}" for column in COLUMNS)
         table.add_row(row.edge, row.lane.value, row.device or row.source, *values, style="bold red")
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
     doubt = books.first_difference
     if doubt is not None:
         say(translate(doubt))

@@ -24,13 +24,17 @@ import yaml
 from gateway.configuration import Configuration
 from gridwarden.commands.check import complain_about
 from gridwarden.commands.edge import edge_command
-from gridwarden.console_text import complain, say, stop, tell
+from gridwarden.console_text import complain, say, stop, tell, translate
 from gridwarden.message_bus import MessageBus
 from gridwarden.news import follow
 from gridwarden.processes import Child, ChildFailed, Supervisor, own_command
 from gridwarden.site_check import check_site
+from ingest.audit import balance
+from ingest.database import StoreUnavailable
 from ingest.nats_server import ServerError
+from registry.problems import InvalidConfiguration
 from simulators.community import write_community
+from simulators.scenario import load_scenario
 
 STOP_SECONDS: Final = 5.0
 
@@ -72,7 +76,7 @@ class _Up:
         self.secrets = data / "run" / "secrets"
         self.site = options.site.resolve() if options.site else data / "site"
         self.address = f"http://127.0.0.1:{options.port}"
-        self.supervisor = Supervisor(self._restarted)
+        self.supervisor = Supervisor(self._restarted, self._ended_for_good)
         self.bus = MessageBus(
             self.data / "nats", self.secrets, options.bus_port, options.mqtt_port, self._log("nats"), say
         )
@@ -109,14 +113,30 @@ class _Up:
             await self.supervisor.stop()
             await self.bus.stop()
             if code == 0:
-                say(
-                    tell(
-                        "Stopped in {seconds} s. Nothing was lost.",
-                        seconds=f"{time.monotonic() - before:.1f}",
-                    )
-                )
+                say(tell("Stopped in {seconds} s.", seconds=f"{time.monotonic() - before:.1f}"))
+                await asyncio.to_thread(self._tell_books)
         if code:
             raise SystemExit(code)
+
+    def _tell_books(self) -> None:
+        """What the books say of the data that is left behind."""
+        try:
+            books = balance(self.data / "gateway", self.data / "edges")
+        except StoreUnavailable as error:
+            complain(tell("The books cannot be read: {reason}", reason=error))
+            return
+        if books.first_difference is not None:
+            complain(translate(books.first_difference))
+            return
+        say(
+            tell(
+                "The books balance: {taken} samples taken, {stored} stored, "
+                "{waiting} wait for the next start.",
+                taken=f"{sum(row.taken for row in books.rows):,}",
+                stored=f"{sum(row.stored for row in books.rows):,}",
+                waiting=f"{sum(row.waiting + row.in_stream for row in books.rows):,}",
+            )
+        )
 
     async def _start(self) -> None:
         options = self.options
@@ -127,6 +147,8 @@ class _Up:
         ):
             _port_is_free(name, port)
         configuration = self._configuration()
+        if options.simulators:
+            self._check_scenario()
         assert configuration.site is not None  # noqa: S101 - _configuration has checked it
         with _step(tell("message bus (NATS), MQTT broker")) as done:
             try:
@@ -174,6 +196,14 @@ class _Up:
                 child = Child(f"edge-{edge}", command, self._log(f"edge-{edge}"), stage=1, patience=3.0)
                 await self._run(child, partial(self._edge_listens, edge, child))
                 done("")
+
+    def _check_scenario(self) -> None:
+        try:
+            load_scenario(self.options.scenario, self.site / "scenarios")
+        except InvalidConfiguration as error:
+            for problem in error.problems:
+                complain_about(problem)
+            raise _StepFailed(tell("--scenario: see them with gridwarden simulate --list")) from error
 
     def _configuration(self) -> Configuration:
         if self.options.site is None and not (self.site / "site.yaml").exists():
@@ -260,6 +290,13 @@ class _Up:
 
     def _log(self, name: str) -> Path:
         return self.data / "log" / f"{name}.log"
+
+    def _ended_for_good(self, child: Child, code: int) -> None:
+        """A child said that starting it again is of no use: its configuration must be mended."""
+        complain(
+            tell("{name} stays down (exit code {code}) until this is mended:", name=child.name, code=code)
+        )
+        complain(child.last_words(4))
 
     def _restarted(self, child: Child, code: int, pause: float) -> None:
         say(

@@ -184,3 +184,14 @@ def test_a_port_that_is_taken_is_named(installation: Callable[..., Installation]
         listener.wait()
     assert done.returncode != 0
     assert f"port {house.ports[0]} is taken" in done.stderr
+
+
+def test_a_scenario_that_does_not_exist_starts_nothing(installation: Callable[..., Installation]) -> None:
+    house = installation("--devices", "10")
+    done = house.command(
+        "up", "--data", str(house.data), "--port", str(house.ports[0]), "--bus-port", str(house.ports[1]),
+        "--mqtt-port", str(house.ports[2]), "--devices", "10", "--scenario", "kichen-fire", check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "did you mean `kitchen-fire`?" in done.stderr
+    assert not (house.data / "gateway").exists()
