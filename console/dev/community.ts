@@ -146,6 +146,11 @@ export function makeSite(devices: number): Site {
     version: "0.1.0",
     grids,
     people,
+    units: [...new Set(people.map((one) => one.unit).filter(Boolean))].map((id) => ({
+      id,
+      name: both(id, id),
+      phone: "",
+    })),
     categories: [
       {
         id: "fire",
@@ -193,6 +198,10 @@ export function makeSite(devices: number): Site {
       label: both(zh, en),
       severity: severity as Site["rules"][number]["severity"],
       sentence,
+      limits:
+        id === "temperature"
+          ? [{ rule: id, point: id, op: ">" as const, value: 60, severity: "high" as const }]
+          : [],
     })),
     devices,
   };

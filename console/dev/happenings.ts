@@ -1,5 +1,16 @@
 /** What happens in the community of development: alarms and cases in every state the screens must show. */
-import type { Alarm, AlarmDetail, Case, CaseDetail, Device, Evidence, Site, Tile } from "../src/api/types.ts";
+import type {
+  Action,
+  Field,
+  Alarm,
+  AlarmDetail,
+  Case,
+  CaseDetail,
+  Device,
+  Evidence,
+  Site,
+  Tile,
+} from "../src/api/types.ts";
 import { gridPath, grids, people } from "./community.ts";
 
 const iso = (at: number) => new Date(at).toISOString();
@@ -165,6 +176,7 @@ function makeCase(site: Site, alarms: Alarm[], number: string, now: number): Cas
     grids: first.grids,
     officer: people.find((one) => one.id === officer) ?? null,
     holder: officer ?? "",
+    holder_name: { zh: people.find((one) => one.id === officer)?.name ?? "" },
     opened_at: iso(opened),
     changed_at: iso(opened + MINUTE),
     due_at: iso(opened + limit * MINUTE),
@@ -234,7 +246,12 @@ export function tilesOf(world: World): Tile[] {
 }
 
 function evidenceOf(alarm: Alarm): Evidence[] {
-  const base = { device: alarm.device, device_name: alarm.device_name, time: alarm.raised_at };
+  const base = {
+    device: alarm.device,
+    device_name: alarm.device_name,
+    device_class: alarm.rule === "door-held" ? "door" : "",
+    time: alarm.raised_at,
+  };
   if (alarm.rule === "camera-person") {
     return [
       { ...base, point: "event", value: "person", unit: "", event: "1763.22-abc" },
@@ -298,6 +315,19 @@ export function caseDetail(world: World, one: Case): CaseDetail {
     note,
   });
   const open = { label: "", refused: "" };
+  const KINDS: Record<string, Field["kind"]> = { review: "date", lead: "choice", members: "units" };
+  const formed = (action: Omit<Action, "fields">): Action => ({
+    ...action,
+    fields: [...new Set([...action.needs, "note"])].map((name) => ({
+      name,
+      label: name,
+      kind: KINDS[name] ?? "text",
+      choices: ["lead", "members"].includes(name)
+        ? ["消防队", "城管"].map((unit) => ({ value: unit, label: unit }))
+        : [],
+      required: action.needs.includes(name),
+    })),
+  });
   return {
     ...one,
     closing_standard: world.site.categories.find((kind) => kind.id === one.category)?.closing_standard ?? {},
@@ -325,7 +355,7 @@ export function caseDetail(world: World, one: Case): CaseDetail {
       { ...open, action: "defer", to: "deferred", roles: ["smart_centre"], needs: ["reason", "review"] },
       { ...open, action: "join", to: "joint", roles: ["smart_centre"], needs: ["lead", "members"] },
       { ...open, action: "note", to: one.state, roles: [], needs: ["note"] },
-    ],
+    ].map((action) => formed(action as Omit<Action, "fields">)),
     rework: 0,
   };
 }

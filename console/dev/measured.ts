@@ -18,6 +18,7 @@ const point = (
 ): Point => ({
   point: name,
   label: { zh, en },
+  device_class: name === "open" ? "door" : name === "available" ? "connectivity" : "",
   kind,
   unit,
   lane,
@@ -130,11 +131,13 @@ export function deviceDetail(world: World, device: Device): DeviceDetail {
     grids: gridPath(device.grid),
     officer: people.find((one) => one.id === officer) ?? null,
     points,
+    limits: world.site.rules.flatMap((rule) => rule.limits),
     latest: device.last_heard
       ? points.map((one): Value => ({
           point: one.point,
           label: one.label,
           kind: one.kind,
+          device_class: one.device_class,
           value: measured(one.point, at, raisedAt(world, device.id), random),
           unit: one.unit,
           time: iso(at),
@@ -202,6 +205,8 @@ export const system = {
     return {
       time: iso(Date.now()),
       balanced: false,
+      proved: true,
+      accounts: 4,
       taken: 1_482_113,
       waiting: 812,
       in_stream: 2855,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import type { Action, Evidence } from "../src/api/types";
+import type { Action, Evidence, Field } from "../src/api/types";
 import { standing } from "../src/cases/due";
 import { cameraEvents, marksOf } from "../src/cases/evidence";
-import { fieldsOf, requestOf } from "../src/cases/request";
+import { missing, prefilled, requestOf, toggled } from "../src/cases/request";
 import { aCase, alarm } from "./samples";
 
 const AT = (clock: string) => Date.parse(`2026-11-23T${clock}Z`);
@@ -32,6 +32,7 @@ describe("evidence", () => {
     device: "cam-1",
     device_name: { zh: "摄像机", en: "Camera" },
     point,
+    device_class: "",
     value,
     unit: "",
     time,
@@ -59,18 +60,41 @@ describe("evidence", () => {
 });
 
 describe("an action", () => {
+  const field = (name: string, kind: Field["kind"], values: string[] = [], required = true): Field => ({
+    name,
+    label: name,
+    kind,
+    choices: values.map((value) => ({ value, label: value })),
+    required,
+  });
   const action: Action = {
     action: "defer",
     label: "",
     to: "deferred",
     roles: [],
     needs: ["reason", "review", "evidence"],
+    fields: [
+      field("reason", "text"),
+      field("review", "date"),
+      field("evidence", "text"),
+      field("note", "text", [], false),
+    ],
     refused: "",
   };
 
-  it("asks for what it needs, and always takes a note", () => {
-    expect(fieldsOf(action)).toEqual(["reason", "review", "evidence", "note"]);
-    expect(fieldsOf({ ...action, needs: ["note"] })).toEqual(["note"]);
+  it("cannot be sent before everything needed is given", () => {
+    expect(missing(action, { reason: "x", evidence: " " })).toEqual(["review", "evidence"]);
+    expect(missing(action, { reason: "x", evidence: "photo:1", review: "2026-12-01" })).toEqual([]);
+  });
+
+  it("names the person who acts where they are one of those asked for", () => {
+    const fields = [field("verifier", "people", ["v-1", "so-1"]), field("officer", "people", ["go-1"])];
+    expect(prefilled(fields, "so-1")).toEqual({ verifier: "so-1" });
+  });
+
+  it("takes several units, each once", () => {
+    expect(toggled(toggled("", "fire"), "police")).toBe("fire,police");
+    expect(toggled("fire,police", "fire")).toBe("police");
   });
 
   it("becomes a request with every field in its place", () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import type { Evidence, Series } from "../src/api/types";
+import type { Evidence, Limit, Series } from "../src/api/types";
 import { appended, draws, linesOf, occurrencesOf, summary } from "../src/charts/data";
+import { limitsOn, reach } from "../src/charts/limits";
 import { inRows } from "../src/charts/options";
 import { sourcesOf, trimmed, windowOf } from "../src/charts/window";
 
@@ -112,6 +113,7 @@ describe("the window around an event", () => {
       device,
       device_name: {},
       point,
+      device_class: "",
       value: 1,
       unit: "",
       time: "2026-11-23T12:00:00Z",
@@ -133,5 +135,28 @@ describe("labels of marks", () => {
       { x: 60, left: 60, width: 50 },
     ]);
     expect(rows.map((one) => one.row)).toEqual([0, 1, 0]);
+  });
+});
+
+describe("thresholds", () => {
+  const limit = (value: number, severity: Limit["severity"] = "high"): Limit => ({
+    rule: "temperature",
+    point: "temperature",
+    op: ">",
+    value,
+    severity,
+  });
+
+  it("are drawn on their own point, each height once", () => {
+    const all = [limit(70, "critical"), limit(70), limit(60), { ...limit(5), point: "humidity" }];
+    expect(limitsOn("temperature", all).map((one) => [one.value, one.severity])).toEqual([
+      [70, "critical"],
+      [60, "high"],
+    ]);
+  });
+
+  it("widen the chart when near, and never flatten the readings", () => {
+    expect(reach(20, 24, [limit(30)])).toEqual([20, 30]);
+    expect(reach(20, 24, [limit(500)])).toEqual([20, 24]);
   });
 });

@@ -67,6 +67,7 @@ describe("live values", () => {
       kind: "number",
       value: 20,
       unit: "Cel",
+      device_class: "",
       time: "2026-11-23T12:00:00Z",
       quality: [],
       lane: "alarm",

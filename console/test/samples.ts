@@ -56,6 +56,7 @@ export function aCase(given: Partial<Case> = {}): Case {
     grids: ["R1", "R1-03", "R1-03-01"],
     officer,
     holder: "go-1",
+    holder_name: { zh: "李娜", en: "李娜" },
     opened_at: "2026-11-23T12:00:00Z",
     changed_at: "2026-11-23T12:00:00Z",
     due_at: "2026-11-23T13:00:00Z",

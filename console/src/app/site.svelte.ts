@@ -55,6 +55,12 @@ class SiteStore {
     return undefined;
   }
 
+  /** What people call a department or team. */
+  unitName(id: string): string {
+    const unit = this.load.data?.units.find((one) => one.id === id);
+    return unit ? this.say(unit.name) : id;
+  }
+
   personName(id: string): string {
     return this.people.get(id)?.name ?? id;
   }

@@ -2,7 +2,9 @@
 import uPlot from "uplot";
 
 import { moment, number, timeOfDay } from "../words/format";
+import type { Limit, Severity } from "../api/types";
 import type { Lines } from "./data";
+import { reach } from "./limits";
 
 export interface Mark {
   /** Epoch ms. */
@@ -22,9 +24,13 @@ export interface Look {
   start: number;
   end: number;
   marks: readonly Mark[];
+  /** Thresholds of rules: dashed lines across. */
+  limits: readonly Limit[];
   /** Colour of a custom property of the page. */
   colour: (name: string) => string;
   syncKey: string;
+  /** What a severity is called. */
+  severity: (severity: Severity) => string;
   font: string;
 }
 
@@ -54,7 +60,10 @@ export function chartOptions(lines: Lines, look: Look): uPlot.Options {
       x: { time: true, range: [look.start, look.end] },
       y: lines.steps
         ? { range: [-0.1, 2] }
-        : { range: (_, low, high) => uPlot.rangeNum(low, high, { min: { pad: 0.1 }, max: { pad: 0.1 } }) },
+        : {
+            range: (_, low, high) =>
+              uPlot.rangeNum(...reach(low, high, look.limits), { min: { pad: 0.1 }, max: { pad: 0.1 } }),
+          },
     },
     axes: [
       { ...axis, size: 24, space: 70, values: (_, at) => timeLabels(at, look) },
@@ -68,7 +77,7 @@ export function chartOptions(lines: Lines, look: Look): uPlot.Options {
     ],
     series: lines.shape === "band" ? [{}, line, edge, edge] : [{}, line],
     ...(lines.shape === "band" ? { bands: [{ series: [3, 2], fill: colour("accent-tint") }] } : {}),
-    hooks: { draw: [(chart) => drawMarks(chart, look)] },
+    hooks: { draw: [(chart) => drawLimits(chart, look), (chart) => drawMarks(chart, look)] },
   };
 }
 
@@ -82,6 +91,30 @@ function timeLabels(at: readonly number[], look: Look): string[] {
           .replace(/^\d{4}年/, "")
       : clock;
   });
+}
+
+/** A dashed line across at each threshold, with the comparison at its end. */
+function drawLimits(chart: uPlot, look: Look): void {
+  const { ctx, bbox } = chart;
+  const dot = devicePixelRatio;
+  ctx.save();
+  ctx.font = look.font.replace(/[\d.]+px/, `${parseFloat(look.font) * dot}px`);
+  ctx.textAlign = "right";
+  ctx.textBaseline = "bottom";
+  ctx.lineWidth = dot;
+  ctx.setLineDash([8 * dot, 4 * dot]);
+  for (const limit of look.limits) {
+    const y = Math.round(chart.valToPos(limit.value, "y", true)) + 0.5;
+    if (y < bbox.top || y > bbox.top + bbox.height) continue;
+    ctx.strokeStyle = ctx.fillStyle = look.colour(`${limit.severity}-ink`);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    const label = `${look.severity(limit.severity)} ${limit.op} ${number(limit.value, look.language)}`;
+    ctx.fillText(label, bbox.left + bbox.width - 4 * dot, y - 2 * dot);
+  }
+  ctx.restore();
 }
 
 /** A dashed line with its word at each mark: where the alarm was raised, cleared, answered. */

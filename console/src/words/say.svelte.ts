@@ -15,20 +15,19 @@ export const stopwatch = (ms: number) => format.stopwatch(ms, prefs.language);
 export const number = (value: number, digits?: number) => format.number(value, prefs.language, digits);
 export const bytes = (value: number) => format.bytes(value, prefs.language);
 
-/** Points whose two positions have words of their own; every other switch is normal or active. */
+/** Classes whose two positions have words of their own; every other switch is normal or active. */
 const SWITCH_WORDS: Readonly<Record<string, "open" | "link">> = {
-  open: "open",
   door: "open",
   window: "open",
-  available: "link",
-  link: "link",
+  opening: "open",
+  connectivity: "link",
 };
 
 /** A point's value with its unit, e.g. `61.4 °C`, `Open`, `person`. */
-export function value(given: Scalar, unit = "", point = "", kind: Kind | "" = ""): string {
+export function value(given: Scalar, unit = "", kind: Kind | "" = "", deviceClass = ""): string {
   if (given === null) return t("value.unknown");
   if (typeof given === "boolean" || kind === "binary") {
-    return word("value", `${SWITCH_WORDS[point] ?? "switch"}.${Boolean(given)}`);
+    return word("value", `${SWITCH_WORDS[deviceClass] ?? "switch"}.${Boolean(given)}`);
   }
   if (typeof given === "string") return word("event", given);
   const symbol = format.unitSymbol(unit);
