@@ -96,6 +96,8 @@ class Names:
                 values[field] = self._alarms(value, language)
             elif field == "rule":
                 values[field] = said(self.rule(value), language)
+            elif field == "milestone":
+                values[field] = said(self._milestone(value), language)
             elif field in _PEOPLE:
                 values[field] = said(self.holder(value), language) or value
             elif field in _TEAMS:
@@ -106,6 +108,10 @@ class Names:
         """The line beside the system's sentence; who it speaks of by name."""
         person, dot, rest = note.partition(" · ")
         return f"{self.person(person)}{dot}{rest}"
+
+    def _milestone(self, milestone: str) -> Text:
+        marks = (mark for category in self._site.categories.values() for mark in category.milestones)
+        return next((dict(mark.label) for mark in marks if mark.id == milestone), both(milestone))
 
     def _alarms(self, alarms: str, language: str) -> str:
         listed, more, count = alarms.partition(_MORE)
