@@ -341,6 +341,7 @@ export function caseDetail(world: World, one: Case): CaseDetail {
     ],
     alarm_list: own,
     evidence: own.flatMap(evidenceOf),
+    nearby: [],
     actions: [
       { ...open, action: "accept", to: "in_progress", roles: ["grid_officer", "department"], needs: [] },
       {

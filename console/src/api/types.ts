@@ -19,6 +19,7 @@ export type DeviceState = Schemas["DeviceState"];
 export type Edge = Schemas["EdgeOut"];
 export type Entry = Schemas["EntryOut"];
 export type Evidence = Schemas["EvidenceOut"];
+export type Nearby = Schemas["NearbyOut"];
 export type Field = Schemas["FieldOut"];
 export type Finding = Schemas["FindingOut"];
 export type Grid = Schemas["GridOut"];

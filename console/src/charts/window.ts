@@ -1,5 +1,5 @@
 /** Which points to draw for an event, and over which time. Pure. */
-import type { Evidence, Series } from "../api/types";
+import type { Series } from "../api/types";
 
 const MINUTE = 60_000;
 const BEFORE_MS = 15 * MINUTE;
@@ -28,7 +28,7 @@ export interface Source {
 const DETAILS = new Set(["score", "zone", "start", "end"]);
 
 /** Each device's point once, in the order in which they spoke. */
-export function sourcesOf(evidence: readonly Evidence[]): Source[] {
+export function sourcesOf(evidence: readonly Source[]): Source[] {
   const found = new Map<string, Source>();
   for (const { device, point } of evidence) {
     if (!DETAILS.has(point)) found.set(`${device}\n${point}`, { device, point });
