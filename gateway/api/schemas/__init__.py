@@ -11,6 +11,7 @@ from gateway.api.schemas.cases import (
     Choice,
     EntryOut,
     FieldOut,
+    NearbyOut,
 )
 from gateway.api.schemas.devices import (
     DeviceDetail,
@@ -67,6 +68,7 @@ __all__ = [
     "LiveAlarm",
     "LiveCase",
     "LiveReading",
+    "NearbyOut",
     "Operation",
     "OverviewOut",
     "PersonOut",

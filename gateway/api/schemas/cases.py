@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from gateway.api.schemas.alarms import AlarmOut, EvidenceOut
-from gateway.api.schemas.base import Schema, Text
+from gateway.api.schemas.base import POINT_CLASS, Schema, Text
 from gateway.api.schemas.site import PersonOut
 from registry.grids import Role
 
@@ -89,6 +89,15 @@ class EntryOut(Schema):
     note: str = ""
 
 
+class NearbyOut(Schema):
+    """A point that watches the spot of a case too: a thermometer, a camera."""
+
+    device: str = Field(examples=["linbin-8-2-6-kitchen-climate"])
+    device_name: Text
+    point: str = Field(examples=["temperature"])
+    device_class: str = Field("", description=POINT_CLASS)
+
+
 class CaseDetail(CaseOut):
     """A case's page: everything an officer needs to act and a verifier to close."""
 
@@ -97,6 +106,7 @@ class CaseDetail(CaseOut):
     history: list[EntryOut]
     alarm_list: list[AlarmOut]
     evidence: list[EvidenceOut]
+    nearby: list[NearbyOut] = Field([], description="What else watches the spot; their series say more.")
     actions: list[ActionOut]
     rework: int = 0
 

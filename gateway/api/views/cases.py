@@ -1,6 +1,6 @@
 """Cases, and what people do with them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from cases.actions import parse
@@ -11,6 +11,7 @@ from gateway.api import schemas
 from gateway.api.forms import Forms
 from gateway.api.problems import Conflict, NotFound
 from gateway.api.showing import maybe_instant
+from gateway.api.surroundings import neighbours
 from gateway.api.views.context import Context, Paging, unavailable
 from language import translator
 from rules.findings import Evidence
@@ -65,6 +66,7 @@ class CaseViews:
             history=[self._context.showing.entry(row.number, row.entry, language) for row in file.history],
             alarm_list=[self._context.showing.alarm(alarm) for alarm in file.alarms],
             evidence=[self._context.showing.evidence(one) for one in readings],
+            nearby=self._nearby(case.place, {(one.device, one.point) for one in readings}),
             actions=[
                 schemas.ActionOut(
                     action=action.act.value,
@@ -79,6 +81,17 @@ class CaseViews:
             ],
             rework=case.rework,
         )
+
+    def _nearby(self, place: str, known: Collection[tuple[str, str]]) -> list[schemas.NearbyOut]:
+        return [
+            schemas.NearbyOut(
+                device=device.id,
+                device_name=self._context.showing.name_of(device.id),
+                point=point.name,
+                device_class=point.device_class or "",
+            )
+            for device, point in neighbours(self._context.site, place, known)
+        ]
 
     async def act(self, number: str, action: schemas.CaseAction, language: str) -> schemas.CaseDetail:
         """Do something with a case."""
