@@ -59,7 +59,7 @@ class AlarmViews:
     ) -> schemas.AlarmDetail:
         await self.one(alarm_id)
         try:
-            await self._command(command(alarm_id))
+            await self._command(command(alarm_id.rpartition("#")[0]))  # the engine knows no occurrences
         except Refused as refused:
             raise Conflict(refused.message) from refused
         return await self.one(alarm_id)
