@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from sqlalchemy import ColumnElement, Table, case, func, or_
 
+from cases.alarms import FIRING
 from cases.store.schema import ALARM, CASES
 from cases.store.shapes import AlarmFilter, CaseFilter
 
@@ -74,11 +75,12 @@ def case_conditions(chosen: CaseFilter, now: int) -> list[ColumnElement[bool]]:
 
 
 def alarm_counts() -> tuple[ColumnElement[Any], ...]:
-    """worst (a rank), alarms, unacknowledged."""
+    """worst (a rank), alarms, unacknowledged, over (those whose condition has gone)."""
     return (
         func.min(ALARM.c.rank).label("worst"),
         func.count().label("alarms"),
         _summed(ALARM.c.acknowledged.is_(False)).label("unacknowledged"),
+        _summed(ALARM.c.condition.not_in([condition.value for condition in FIRING])).label("over"),
     )
 
 

@@ -207,6 +207,7 @@ class Reading:
         counted = {row.severity: row.alarms for row in alarms}
         return Totals(
             alarms={severity: counted.get(severity.value, 0) for severity in Severity},
+            over={Severity(row.severity): int(row.over) for row in alarms if row.over},
             unacknowledged=sum(row.unacknowledged for row in alarms),
             cases=cases.cases,
             unaccepted=cases.unaccepted or 0,

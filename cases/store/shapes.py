@@ -119,6 +119,8 @@ class Totals(msgspec.Struct, frozen=True):
     """The counts of the whole site."""
 
     alarms: dict[Severity, int]
+    over: dict[Severity, int]
+    """Those among them whose condition has gone: latched, or over and seen by nobody."""
     unacknowledged: int
     cases: int
     unaccepted: int

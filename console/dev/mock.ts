@@ -25,6 +25,7 @@ function overview(): Overview {
         medium: count("medium"),
         low: count("low"),
       },
+      over: {},
       unacknowledged: open.filter((one) => !one.acknowledged).length,
       cases_open: world.cases.length,
       cases_unaccepted: world.cases.filter((one) => ["filed", "dispatched"].includes(one.state)).length,

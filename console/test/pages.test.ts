@@ -14,6 +14,7 @@ import { alarm } from "./samples";
 
 const TOTALS: Overview["totals"] = {
   alarms: { critical: 0, high: 0, medium: 0, low: 0 },
+  over: {},
   unacknowledged: 0,
   cases_open: 0,
   cases_unaccepted: 0,
@@ -39,6 +40,12 @@ describe("the overview's answers", () => {
     render(Answers, { totals: TOTALS });
     expect(screen.getByText("No critical or high alarms")).toBeTruthy();
     expect(screen.getByText("All devices heard")).toBeTruthy();
+  });
+
+  it("tell what burns from what is over and waits for somebody", () => {
+    render(Answers, { totals: { ...TOTALS, alarms: { critical: 2 }, over: { critical: 2 } } });
+    expect(screen.getByText("Now over; to be reset or acknowledged")).toBeTruthy();
+    expect(screen.queryByText("critical alarms")).toBeNull();
   });
 
   it("say what burns, what nobody took on and what nobody watches", () => {

@@ -22,11 +22,19 @@ export function open(totals: Totals, severity: Severity): number {
   return totals.alarms[severity] ?? 0;
 }
 
+/** Alarms of a severity whose condition has gone: somebody still has to reset or acknowledge them. */
+export function over(totals: Totals, severity: Severity): number {
+  return totals.over[severity] ?? 0;
+}
+
 export function burning(totals: Totals): Answer {
   const base = { question: "overview.burning.q", word: "overview.burning.none", href: "/alarms" } as const;
-  const [critical, high] = [open(totals, "critical"), open(totals, "high")];
+  const firing = (severity: Severity) => open(totals, severity) - over(totals, severity);
+  const [critical, high] = [firing("critical"), firing("high")];
   if (critical) return { ...base, tone: "critical", count: critical, says: "overview.burning.criticalSub" };
   if (high) return { ...base, tone: "high", count: high, says: "overview.burning.highSub" };
+  const left = over(totals, "critical") + over(totals, "high");
+  if (left) return { ...base, tone: "medium", count: null, says: "overview.burning.over" };
   return { ...base, tone: "calm", count: null, says: "overview.burning.noneSub" };
 }
 

@@ -27,6 +27,9 @@ class Totals(Schema):
     """The five-second answer: is anything burning, who is on it, what is not being watched."""
 
     alarms: dict[Severity, int] = Field(description="Open alarms by severity.")
+    over: dict[Severity, int] = Field(
+        {}, description="Those among them whose condition has gone: to be reset or acknowledged."
+    )
     unacknowledged: int
     cases_open: int
     cases_unaccepted: int = Field(description="Open cases that nobody has accepted yet.")

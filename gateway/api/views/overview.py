@@ -67,6 +67,7 @@ class OverviewViews:
             time=instant(now),
             totals=schemas.Totals(
                 alarms=totals.alarms,
+                over=totals.over,
                 unacknowledged=totals.unacknowledged,
                 cases_open=totals.cases,
                 cases_unaccepted=totals.unaccepted,
