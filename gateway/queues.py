@@ -30,7 +30,9 @@ class Queues:
 
     def __init__(self, bus: Bus, stores: list[str]) -> None:
         self._bus = bus
-        self._readers = [(samples_stream(lane), NORMALISER, lane, "samples → normaliser") for lane in Lane]
+        self._readers = [
+            (samples_stream(lane), NORMALISER, lane, f"{samples_stream(lane)} → normaliser") for lane in Lane
+        ]
         for lane in Lane:
             stream = readings_stream(lane)
             self._readers += [(stream, store_durable(store), lane, f"{stream} → {store}") for store in stores]
