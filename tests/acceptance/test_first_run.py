@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
@@ -195,3 +196,18 @@ def test_a_scenario_that_does_not_exist_starts_nothing(installation: Callable[..
     assert done.returncode != 0
     assert "did you mean `kitchen-fire`?" in done.stderr
     assert not (house.data / "gateway").exists()
+
+
+def test_the_fire_is_acknowledged_over_the_api_and_a_burning_alarm_cannot_be_reset(
+    house: Installation,
+) -> None:
+    alarm = house.get(f"cases/{number(house)}")["alarm_list"][0]["id"]
+    person = next(one["id"] for one in house.get("site")["people"] if one["role"] == "safety_officer")
+    where = f"alarms/{quote(alarm, safe='')}"
+    done = house.post(f"{where}/acknowledge", {"actor": person})
+    assert done.status_code == 200, done.text
+    assert done.json()["acknowledged"] is True
+    assert done.json()["acknowledged_by"] == person
+    assert house.get(where)["findings"][-1]["kind"] == "acknowledged"
+    without_note = house.post(f"{where}/reset", {"actor": person})
+    assert without_note.status_code == 409

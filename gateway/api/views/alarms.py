@@ -57,7 +57,9 @@ class AlarmViews:
     async def _operate(
         self, alarm_id: str, command: Callable[[str], Acknowledge | Reset]
     ) -> schemas.AlarmDetail:
-        await self.one(alarm_id)
+        before = await self.one(alarm_id)
+        if not before.open:
+            raise Conflict(Message(N_("This alarm is over; nothing is left to be done with it.")))
         try:
             await self._command(command(alarm_id.rpartition("#")[0]))  # the engine knows no occurrences
         except Refused as refused:
