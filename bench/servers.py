@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import shutil
-import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,10 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from bench.figures import CannotMeasure
+from ingest.nats_server import die_with
 
-_PR_SET_PDEATHSIG: Final = 1
 _PATIENCE: Final = 8.0
-_prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
 def free_ports(count: int) -> list[int]:
@@ -37,13 +34,6 @@ def find_mosquitto() -> str | None:
 @asynccontextmanager
 async def running(name: str, command: Sequence[str], log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """A process for the time of the block; its output goes to `log`."""
-    parent = os.getpid()
-
-    def die_with_parent() -> None:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
-
     with log.open("ab") as sink:
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -52,7 +42,7 @@ async def running(name: str, command: Sequence[str], log: Path) -> AsyncIterator
             stderr=sink,
             env={**os.environ, "GRIDWARDEN_LANG": "en"},
             start_new_session=True,  # Ctrl-C is for the measuring process, which ends the others in order
-            preexec_fn=die_with_parent,
+            preexec_fn=die_with(os.getpid()),
         )
     try:
         yield process

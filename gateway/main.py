@@ -329,7 +329,7 @@ class _Gateway:
     def _web_server(self, views: Views, status: Status) -> uvicorn.Server:
         web = self.config.web
         app = create_app(views, create_metrics(status), _version())
-        server = uvicorn.Server(
+        return uvicorn.Server(
             uvicorn.Config(
                 app,
                 host=web.host,
@@ -340,8 +340,6 @@ class _Gateway:
                 timeout_graceful_shutdown=1,
             )
         )
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the gateway's own
-        return server
 
 
 NOT_CONNECTED: Final = Message(N_("not connected"))

@@ -6,10 +6,8 @@ gone, kill -9 included. What a child writes goes to a log file of its own.
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import random
-import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-PR_SET_PDEATHSIG: Final = 1
+from ingest.nats_server import die_with
+
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
 STEADY_SECONDS: Final = 30.0
@@ -27,8 +26,6 @@ MEND_FIRST: Final = frozenset({2, 78})
 """Exit codes of a wrong command line or configuration (78: sysexits.h)."""
 
 LOG_BYTES: Final = 10 << 20
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class ChildFailed(RuntimeError):
@@ -52,13 +49,6 @@ class Child:
 
     async def start(self) -> asyncio.subprocess.Process:
         """Start the process; its output is appended to `log`."""
-        parent = os.getpid()
-
-        def die_with_parent() -> None:
-            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != parent:
-                os._exit(1)
-
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
@@ -70,7 +60,7 @@ class Child:
                 stderr=sink,
                 env={**os.environ, **self.environment},
                 start_new_session=True,  # Ctrl-C reaches the parent only, which stops children in order
-                preexec_fn=die_with_parent,
+                preexec_fn=die_with(os.getpid()),
             )
         return self.process
 

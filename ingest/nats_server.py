@@ -178,7 +178,7 @@ class NatsServer:
                 stderr=log,
                 pass_fds=() if self._lock is None else (self._lock,),
                 process_group=0,  # Ctrl-C in the terminal is the parent's to handle, in its order
-                preexec_fn=_die_with(os.getpid()),
+                preexec_fn=die_with(os.getpid()),
             )
 
     def _wait_until_ready(self) -> None:
@@ -268,8 +268,8 @@ def _write_secret(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def _die_with(parent: int) -> Callable[[], None]:
-    """What the child does before it becomes the server: ask to be ended when its parent dies.
+def die_with(parent: int) -> Callable[[], None]:
+    """For `preexec_fn`: what a child does before it becomes its program, to be ended when `parent` dies.
 
     Everything is looked up before the fork; afterwards only two system calls happen.
     """
