@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.figures import CannotMeasure
-from ingest.nats_server import die_with
+from supervision.parent import die_with
 
 _PATIENCE: Final = 8.0
 

@@ -12,7 +12,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from edge.agent import Agent
 from edge.installation import load_installation
@@ -20,10 +19,7 @@ from edge.intake import Broker
 from edge.outbox import Limits, OutboxInUse, OutboxUnavailable
 from edge.uplink import Bus
 from registry.problems import InvalidConfiguration
-
-EXIT_CONFIGURATION: Final = 78
-"""As sysexits.h: starting again without mending the configuration is of no use."""
-EXIT_IN_USE: Final = 75
+from supervision import EXIT_CONFIGURATION, EXIT_IN_USE
 
 
 def run_edge(

@@ -9,7 +9,6 @@ elsewhere (`edge.outbox_schema`).
 at or set numbers and may be used by the event loop.
 """
 
-import os
 import sqlite3
 import threading
 from collections import Counter, deque
@@ -122,7 +121,7 @@ class Outbox:
             with self._storage() as connection:
                 self._recall_keys(connection)
         except BaseException:
-            os.close(self._lock)
+            self._lock.release()
             raise
 
     def commit(self, group: Group, now: int) -> list[Stored]:
@@ -237,7 +236,7 @@ class Outbox:
                 self.trim()
         finally:
             self._drop_connection()
-            os.close(self._lock)
+            self._lock.release()
 
     @contextmanager
     def _storage(self) -> Iterator[sqlite3.Connection]:

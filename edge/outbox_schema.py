@@ -7,8 +7,6 @@ A new outbox begins to count at a random number (`readings.numbers`): whatever a
 edge sent is done everywhere, and a number used twice would make its batch vanish as a repetition.
 """
 
-import fcntl
-import os
 import secrets
 import sqlite3
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Final
 
 from readings import Lane
 from readings.numbers import LIFE_BITS, LIVES_BITS, base_of
+from supervision.locks import InUse, Lock
 
 FORMAT: Final = 2
 
@@ -65,22 +64,16 @@ class OutboxInUse(Exception):
     """Another process writes this outbox. Stop: two writers would give out the same numbers."""
 
 
-def lock(path: Path) -> int:
-    """Take the writer's lock beside `path`; the descriptor holds it. Raises `OutboxInUse`."""
+def lock(path: Path) -> Lock:
+    """Take the writer's lock beside `path`. Raises `OutboxInUse`, `OutboxUnavailable`."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        return Lock(path.with_suffix(".lock"))
     except OSError as error:
         raise OutboxUnavailable(f"{path}: {error.strerror or error}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
-        os.close(descriptor)
-        raise OutboxInUse(f"{path} is being written by another edge agent (process {owner})") from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-    return descriptor
+    except InUse as error:
+        raise OutboxInUse(
+            f"{path} is being written by another edge agent (process {error.process})"
+        ) from error
 
 
 def new_base() -> int:

@@ -15,15 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ingest.nats_server import die_with
+from supervision import EXIT_CONFIGURATION
+from supervision.parent import die_with
 
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
 STEADY_SECONDS: Final = 30.0
 """A child that ran this long has recovered: its next restart waits `FIRST_PAUSE` again."""
 
-MEND_FIRST: Final = frozenset({2, 78})
-"""Exit codes of a wrong command line or configuration (78: sysexits.h)."""
+MEND_FIRST: Final = frozenset({2, EXIT_CONFIGURATION})
+"""Exit codes of a wrong command line or configuration."""
 
 LOG_BYTES: Final = 10 << 20
 

@@ -5,8 +5,6 @@ only this user can read. Three users: ``core`` may do everything, ``edge`` may p
 about their streams, ``mqtt`` may use the MQTT listener and sees nothing of the bus.
 """
 
-import ctypes
-import fcntl
 import json
 import os
 import secrets
@@ -16,7 +14,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,12 +21,13 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from ingest.bus import Credentials
+from supervision.locks import InUse, Lock
+from supervision.parent import die_with
 
 MAX_PAYLOAD: Final = 8 * 1024 * 1024
 USERS: Final = ("core", "edge", "mqtt")
 OLDEST: Final = (2, 10)
 
-_PR_SET_PDEATHSIG: Final = 1
 _READY_LIMIT: Final = 20.0
 _STOP_LIMIT: Final = 10.0
 
@@ -70,7 +68,7 @@ class NatsServer:
         self._max_store = max_store
         self._log = log_file or store / "nats-server.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._lock: int | None = None
+        self._lock: Lock | None = None
 
     @property
     def url(self) -> str:
@@ -117,7 +115,7 @@ class NatsServer:
                     self._process.wait()
             self._process = None
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def _take_lock(self) -> None:
@@ -126,16 +124,13 @@ class NatsServer:
         The child inherits the descriptor: the lock lasts as long as either of us lives.
         """
         try:
-            self.store.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.store / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._lock = Lock(self.store / "server.lock")
         except OSError as error:
             raise ServerError(f"{self.store} cannot be used: {error.strerror}") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            raise ServerError(f"another NATS server is using {self.store}; stop it first") from None
-        self._lock = lock
+        except InUse as error:
+            raise ServerError(
+                f"another NATS server is using {self.store} (process {error.process}); stop it first"
+            ) from error
 
     def _check_ports(self) -> None:
         for name, port in vars(self.ports).items():
@@ -171,15 +166,18 @@ class NatsServer:
     def _spawn(self, binary: Path, config: Path) -> subprocess.Popen[bytes]:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [str(binary), "-c", str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=() if self._lock is None else (self._lock,),
+                pass_fds=() if self._lock is None else (self._lock.file,),
                 process_group=0,  # Ctrl-C in the terminal is the parent's to handle, in its order
                 preexec_fn=die_with(os.getpid()),
             )
+        if self._lock is not None:
+            self._lock.share(process.pid)
+        return process
 
     def _wait_until_ready(self) -> None:
         health = f"http://127.0.0.1:{self.ports.monitor}/healthz"
@@ -266,21 +264,6 @@ def _write_secret(path: Path, text: str) -> None:
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
     fresh.replace(path)
-
-
-def die_with(parent: int) -> Callable[[], None]:
-    """For `preexec_fn`: what a child does before it becomes its program, to be ended when `parent` dies.
-
-    Everything is looked up before the fork; afterwards only two system calls happen.
-    """
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-
-    def in_the_child() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:  # it died in between
-            os._exit(1)
-
-    return in_the_child
 
 
 def _last_lines(path: Path, lines: int = 5) -> str:

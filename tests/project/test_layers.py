@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROOMS = (
     "readings", "registry", "rules", "cases", "ingest", "edge", "gateway", "simulators", "language",
+    "supervision",
     "gridwarden", "bench",
 )  # fmt: skip
 PURE = ("readings", "language", "rules", "registry", "cases/lifecycle.py", "cases/sla.py", "cases/desk.py")
