@@ -27,12 +27,15 @@ from edge.uplink import Bus, Uplink
 from readings import Lane
 from registry.device_types import DeviceType
 from registry.model import Model
+from supervision.watchdog import Watchdog
 
 HEALTH_INTERVAL: Final = 10.0
 STATUS_INTERVAL: Final = 1.0
 TRIM_INTERVAL: Final = 1.0
 STOP_LIMIT: Final = 2.0
-"""Seconds a stopping agent takes to commit and send what it has in hand."""
+"""Seconds a stopping agent takes to commit and send what it has in hand …"""
+SETTLE_LIMIT: Final = 0.5
+"""… and then, with more waiting than can be sent, to hear of what is on its way."""
 
 log = logging.getLogger("edge.agent")
 
@@ -65,15 +68,29 @@ class Installation:
 class Agent:
     """One running edge. Construction opens the outbox: `OutboxInUse`, `OutboxUnavailable`."""
 
-    def __init__(self, installation: Installation, *, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        watchdog: Watchdog | None = None,
+    ) -> None:
         self.installation = installation
         self.connections = {wire.connection: ConnectionHealth() for wire in installation.wires}
         self._clock = clock
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         self.outbox = Outbox(installation.outbox, installation.edge, installation.limits)
         routes = Routes(installation.devices, installation.types)
-        self._collector = Collector(self.outbox, routes, self._worker, clock=clock, committed=self._committed)
-        self.uplink = Uplink(self.outbox, self._read, installation.bus)
+        self._watchdog = watchdog or Watchdog(0)
+        self._collector = Collector(
+            self.outbox,
+            routes,
+            self._worker,
+            clock=clock,
+            committed=self._committed,
+            pulse=self._watchdog.pulse("collector"),
+        )
+        self.uplink = Uplink(self.outbox, self._read, installation.bus, self._watchdog)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish what is in hand and close."""
@@ -84,6 +101,7 @@ class Agent:
                     group.create_task(self.uplink.run(), name="uplink"),
                     group.create_task(self._trim(), name="trim"),
                     group.create_task(self._report(), name="health"),
+                    group.create_task(self._watchdog.run(), name="watchdog"),
                 ]
                 drivers = [
                     group.create_task(self._supervise(wire), name=f"driver {wire.connection}")
@@ -95,6 +113,9 @@ class Agent:
                     async with asyncio.timeout(STOP_LIMIT):
                         await self._collector.drain()
                         await self.uplink.drain()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(SETTLE_LIMIT):
+                        await self.uplink.settle()
                 await _end(services)
         finally:
             await asyncio.get_running_loop().run_in_executor(self._worker, self.outbox.close)

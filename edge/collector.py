@@ -12,12 +12,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from edge.intake import Intake
 from edge.outbox import Group, Outbox, OutboxUnavailable
 from edge.routes import Routes
 from readings import Lane, Sample
+from supervision.watchdog import Pulse, Watchdog
 
 DELAY: Final = 0.02
 GROUP_INTAKES: Final = 500
@@ -65,6 +67,7 @@ class Collector:
         *,
         clock: Callable[[], int] = time.time_ns,
         committed: Callable[[], None] = lambda: None,
+        pulse: Pulse | None = None,
     ) -> None:
         self.problem = ""
         """Why the outbox cannot be written, while it cannot."""
@@ -75,6 +78,7 @@ class Collector:
         self._worker = worker
         self._clock = clock
         self._committed = committed
+        self._pulse = pulse or Watchdog(0).pulse("collector")
         self._waiting: deque[_Waiting] = deque()
         self._alarms = 0
         self._arrived = asyncio.Event()
@@ -122,7 +126,12 @@ class Collector:
     async def run(self) -> None:
         """Commit what arrives, until cancelled."""
         while True:
-            await self._arrived.wait()
+            self._pulse.beat()
+            if not self._arrived.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._pulse.idle):
+                        await self._arrived.wait()
+                continue
             if not self._hurry.is_set():
                 try:
                     async with asyncio.timeout(DELAY):
@@ -198,6 +207,7 @@ class Collector:
                 if self.problem != str(error):
                     self.problem = str(error)
                     log.critical("the outbox cannot be written, nothing is acknowledged: %s", error)
+                self._pulse.beat(asleep=delay)
                 await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries
                 delay = min(delay * 2, 5.0)
             else:

@@ -20,6 +20,7 @@ from edge.outbox import Limits, OutboxInUse, OutboxUnavailable
 from edge.uplink import Bus
 from registry.problems import InvalidConfiguration
 from supervision import EXIT_CONFIGURATION, EXIT_IN_USE
+from supervision.watchdog import Watchdog
 
 
 def run_edge(
@@ -47,7 +48,7 @@ def run_edge(
     installation = load_installation(
         site, edge_id, data, bus, broker=broker, serial_folder=serial_folder, limits=limits
     )
-    agent = Agent(installation)
+    agent = Agent(installation, watchdog=Watchdog())
     # What is loaded now lives as long as the process: it is looked through for garbage no more. What comes
     # later is collected after some thousand objects: the default (700) is a fifth of the work, and with
     # 50,000 the cycles that end tasks and timeouts are seven more megabytes.

@@ -32,11 +32,14 @@ from nats.js.errors import Error as JetStreamError
 from edge.outbox import Outbox, OutboxUnavailable, Stored
 from readings import Lane
 from readings.subjects import OUTAGE_HEADER, message_id, samples_stream, samples_subject
+from supervision.watchdog import Pulse, Watchdog
 
 WINDOW: Final = {Lane.ALARM: 32, Lane.TELEMETRY: 16}
 """Batches in flight per lane …"""
 WINDOW_BYTES: Final = 1024 * 1024
 """… and their bytes."""
+CONNECT_LIMIT: Final = 15.0
+"""Seconds that connecting, and hanging up before, may take."""
 CONFIRM_LIMIT: Final = 5.0
 OUTAGE_GRACE: Final = 1_000_000_000
 """A batch that waited less than this long (ns) for the link is as good as live."""
@@ -74,7 +77,14 @@ class LaneUplink:
     """Sends one lane."""
 
     def __init__(
-        self, lane: Lane, outbox: Outbox, read: Read, bus: Bus, *, alarms: "LaneUplink | None" = None
+        self,
+        lane: Lane,
+        outbox: Outbox,
+        read: Read,
+        bus: Bus,
+        *,
+        alarms: "LaneUplink | None" = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self.lane = lane
         self.up = False
@@ -87,10 +97,15 @@ class LaneUplink:
         self.clear = asyncio.Event()
         """No batch of this lane waits that JetStream would take: telemetry need not stand back."""
         self.client: Client | None = None
+        self._settled = asyncio.Event()
+        """Nothing is in flight."""
+        self._settled.set()
+        self._holding = False
         self._outbox = outbox
         self._read = read
         self._bus = bus
         self._alarms = alarms
+        self._pulse = pulse or Watchdog(0).pulse("uplink")
         self._subject = samples_subject(outbox.edge, lane)
         self._news = asyncio.Event()
         self._in_flight: deque[tuple[Stored, asyncio.Future[Any]]] = deque()
@@ -111,6 +126,11 @@ class LaneUplink:
             self._look()
             self._news.set()
 
+    async def settle(self) -> None:
+        """Send nothing more, and wait until what is in flight is confirmed: it need not be sent again."""
+        self._holding = True
+        await self._settled.wait()
+
     def _look(self) -> None:
         """Bring `empty` and `clear` up to date."""
         waiting = self._outbox.depth[self.lane].batches > 0
@@ -125,6 +145,7 @@ class LaneUplink:
         delay = 0.1
         while True:
             before = self.confirmed
+            self._pulse.beat(asleep=CONNECT_LIMIT)
             try:
                 await self._one_connection()
             except (_LinkLost, OSError, nats.errors.Error) as error:
@@ -137,6 +158,7 @@ class LaneUplink:
                 self._tell(f"{type(error).__name__}: {error}")
             self.up = False
             delay = 0.1 if self.confirmed > before else min(delay * 2, 10.0)
+            self._pulse.beat(asleep=delay)
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads reconnects
 
     async def _one_connection(self) -> None:
@@ -166,9 +188,11 @@ class LaneUplink:
                     self._tell(str(error))
                     self._look()
                 delay = 0.1 if self.confirmed > before else min(delay * 2, 5.0)
+                self._pulse.beat(asleep=delay)
                 await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries
         finally:
             self.client = None
+            self._pulse.beat(asleep=CONNECT_LIMIT)
             with suppress(nats.errors.Error, OSError, TimeoutError):
                 await asyncio.wait_for(client.close(), 2)
 
@@ -187,6 +211,7 @@ class LaneUplink:
         self._live_from = time.time_ns() - OUTAGE_GRACE
         try:
             while True:
+                self._pulse.beat()
                 self._news.clear()
                 for batch in await self._next():
                     if batch.created < self._live_from:
@@ -198,22 +223,31 @@ class LaneUplink:
                     self._published = max(self._published, batch.seq)
                     future = await stream.publish_async(self._subject, batch.payload, headers=headers)
                     self._in_flight.append((batch, future))
+                    self._settled.clear()
                     self._sent = batch.seq
                 if self._in_flight:
                     await self._confirm()
                 else:
-                    await self._news.wait()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(self._pulse.idle):
+                            await self._news.wait()
                     self._check_link()
         finally:
             for _, future in self._in_flight:
                 future.cancel()
             self._in_flight.clear()
+            self._settled.set()
 
     async def _next(self) -> Sequence[Stored]:
         """What may be sent now without more than the window in flight."""
         room = WINDOW[self.lane] - len(self._in_flight)
         size = sum(len(batch.payload) for batch, _ in self._in_flight)
-        if room <= 0 or size >= WINDOW_BYTES or self._outbox.depth[self.lane].seq <= self._sent:
+        if (
+            self._holding
+            or room <= 0
+            or size >= WINDOW_BYTES
+            or self._outbox.depth[self.lane].seq <= self._sent
+        ):
             return ()
         try:
             found = await self._read(self.lane, self._sent, room)
@@ -230,6 +264,7 @@ class LaneUplink:
     async def _confirm(self) -> None:
         """Wait for the oldest in flight; take with it what is confirmed behind it."""
         _, oldest = self._in_flight[0]
+        self._pulse.beat(asleep=CONFIRM_LIMIT)
         await asyncio.wait([oldest], timeout=CONFIRM_LIMIT)
         if not oldest.done():
             self._check_link()
@@ -250,6 +285,8 @@ class LaneUplink:
             self.confirmed += 1
             self._refused = False
             self._tell("")
+        if not self._in_flight:
+            self._settled.set()
         self._look()
 
     def _used_before(self, batch: Stored) -> None:
@@ -268,9 +305,11 @@ class LaneUplink:
         """Before a batch of waiting telemetry: alarms first, then at most `REPLAY_RATE`."""
         if self._alarms is None:
             return
+        pause = batch.samples / REPLAY_RATE
+        self._pulse.beat(asleep=ALARMS_FIRST + pause)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._alarms.clear.wait(), ALARMS_FIRST)
-        await asyncio.sleep(batch.samples / REPLAY_RATE)
+        await asyncio.sleep(pause)
 
     def _id(self, batch: Stored) -> str:
         return message_id(self._outbox.edge, batch.lane, batch.seq)
@@ -306,11 +345,19 @@ def _reason(error: APIError | JetStreamError, subject: str) -> str:
 class Uplink:
     """Both lanes. `run` sends until cancelled."""
 
-    def __init__(self, outbox: Outbox, read: Read, bus: Bus) -> None:
-        alarms = LaneUplink(Lane.ALARM, outbox, read, bus)
+    def __init__(self, outbox: Outbox, read: Read, bus: Bus, watchdog: Watchdog | None = None) -> None:
+        watchdog = watchdog or Watchdog(0)
+        alarms = LaneUplink(Lane.ALARM, outbox, read, bus, pulse=watchdog.pulse("uplink alarm"))
         self.lanes = {
             Lane.ALARM: alarms,
-            Lane.TELEMETRY: LaneUplink(Lane.TELEMETRY, outbox, read, bus, alarms=alarms),
+            Lane.TELEMETRY: LaneUplink(
+                Lane.TELEMETRY,
+                outbox,
+                read,
+                bus,
+                alarms=alarms,
+                pulse=watchdog.pulse("uplink telemetry"),
+            ),
         }
 
     @property
@@ -338,6 +385,11 @@ class Uplink:
         """Wait until nothing waits; the caller sets the limit."""
         for lane in self.lanes.values():
             await lane.empty.wait()
+
+    async def settle(self) -> None:
+        """Send nothing more, and wait until what is in flight is confirmed."""
+        for lane in self.lanes.values():
+            await lane.settle()
 
     async def clock_offset(self) -> float | None:
         """Seconds that the server's clock is ahead of this edge's; None when it cannot be learnt now.

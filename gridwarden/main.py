@@ -134,6 +134,36 @@ def gateway(
 
 
 @app.command(
+    help=_(
+        "Run the message bus of an installation: a NATS server with its configuration, locked and watched."
+    )
+    + "\n\n"
+    + _("Example: gridwarden bus --store /var/lib/gridwarden/nats --secrets /var/lib/gridwarden/secrets"),
+)
+def bus(
+    store: Annotated[Path, typer.Option(help=_("Folder of the streams."))],
+    secrets: Annotated[
+        Path, typer.Option(help=_("Folder of the passwords (mode 700); made when it does not exist."))
+    ],
+    port: Annotated[int, typer.Option(min=1, max=65535, help=_("Port of the message bus (NATS)."))] = 4222,
+    mqtt_port: Annotated[
+        int, typer.Option(min=0, max=65535, help=_("Port of the MQTT broker; 0: none."))
+    ] = 1883,
+    monitor_port: Annotated[
+        int, typer.Option(min=1, max=65535, help=_("Port on which the server tells how it is."))
+    ] = 8222,
+) -> None:
+    """Run the message bus."""
+    from gridwarden.commands import bus as command
+
+    command.run(
+        command.Options(
+            store=store, secrets=secrets, port=port, mqtt_port=mqtt_port, monitor_port=monitor_port
+        )
+    )
+
+
+@app.command(
     help=_("Check a site folder: every mistake with file, line, value and what was probably meant.")
     + "\n\n"
     + _("Example: gridwarden check /etc/gridwarden/site"),

@@ -14,9 +14,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -28,7 +30,6 @@ MAX_PAYLOAD: Final = 8 * 1024 * 1024
 USERS: Final = ("core", "edge", "mqtt")
 OLDEST: Final = (2, 10)
 
-_READY_LIMIT: Final = 20.0
 _STOP_LIMIT: Final = 10.0
 
 
@@ -60,13 +61,20 @@ class NatsServer:
         *,
         max_store: int = 8 * 1024**3,
         log_file: Path | None = None,
+        own_log: bool = True,
+        patience: float = 20.0,
     ) -> None:
-        """`store` holds the streams, `secrets_folder` the configuration and passwords (mode 700)."""
+        """`store` holds the streams, `secrets_folder` the configuration and passwords (mode 700).
+
+        Without `own_log` the server writes where this process writes, else to `log_file`. `patience` is how
+        many seconds it may take to start: after a power cut it reads through everything it has.
+        """
         self.store = store
         self.ports = ports or ServerPorts()
         self._secrets = secrets_folder
         self._max_store = max_store
-        self._log = log_file or store / "nats-server.log"
+        self._log = (log_file or store / "nats-server.log") if own_log else None
+        self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: Lock | None = None
 
@@ -102,6 +110,14 @@ class NatsServer:
     def poll(self) -> int | None:
         """The exit code when it has ended, else None."""
         return self._process.poll() if self._process is not None else None
+
+    def answers(self) -> bool:
+        """Whether it says that it and its streams are well."""
+        try:
+            with urlopen(f"http://127.0.0.1:{self.ports.monitor}/healthz", timeout=1) as answer:
+                return bool(json.load(answer).get("status") == "ok")
+        except (URLError, OSError, ValueError):
+            return False
 
     def stop(self) -> None:
         """End it in good order, after 10 s by force; the store may be used by others then."""
@@ -164,13 +180,12 @@ class NatsServer:
         return path
 
     def _spawn(self, binary: Path, config: Path) -> subprocess.Popen[bytes]:
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
+        with self._output() as output:
             process = subprocess.Popen(
                 [str(binary), "-c", str(config)],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 pass_fds=() if self._lock is None else (self._lock.file,),
                 process_group=0,  # Ctrl-C in the terminal is the parent's to handle, in its order
                 preexec_fn=die_with(os.getpid()),
@@ -179,20 +194,26 @@ class NatsServer:
             self._lock.share(process.pid)
         return process
 
+    @contextmanager
+    def _output(self) -> Iterator[IO[bytes] | None]:
+        if self._log is None:
+            yield None
+            return
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            yield log
+
     def _wait_until_ready(self) -> None:
-        health = f"http://127.0.0.1:{self.ports.monitor}/healthz"
-        deadline = time.monotonic() + _READY_LIMIT
+        deadline = time.monotonic() + self._patience
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 raise ServerError(f"the NATS server ended at once:\n{_last_lines(self._log)}")
-            try:
-                with urlopen(health, timeout=1) as answer:
-                    if json.load(answer).get("status") == "ok":
-                        return
-            except (URLError, OSError, ValueError):
-                pass
+            if self.answers():
+                return
             time.sleep(0.02)
-        raise ServerError(f"the NATS server is not ready after {_READY_LIMIT:g} s:\n{_last_lines(self._log)}")
+        raise ServerError(
+            f"the NATS server is not ready after {self._patience:g} s:\n{_last_lines(self._log)}"
+        )
 
 
 def server_config(store: Path, ports: ServerPorts, passwords: dict[str, str], max_store: int) -> str:
@@ -266,7 +287,9 @@ def _write_secret(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def _last_lines(path: Path, lines: int = 5) -> str:
+def _last_lines(path: Path | None, lines: int = 5) -> str:
+    if path is None:
+        return "(its words are in the log of this process)"
     try:
         return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
     except OSError:

@@ -42,6 +42,7 @@ class AgentProcess:
     bus: str
     extra: list[str] = field(default_factory=list)
     program: list[str] = field(default_factory=lambda: ["-m", "edge"])
+    environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -80,7 +81,7 @@ class AgentProcess:
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment},
             )
 
     def kill(self) -> None:

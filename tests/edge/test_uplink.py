@@ -181,3 +181,13 @@ async def test_the_servers_clock_is_learnt(nats_server, streams, outbox):
         offset = await uplink.clock_offset()
     assert offset is not None
     assert abs(offset) < 5
+
+
+async def test_what_is_in_flight_at_a_stop_is_heard_of_and_not_sent_again(nats_server, streams, outbox):
+    commit(outbox, Lane.TELEMETRY, 1000)
+    async with sending(outbox, nats_server.url) as uplink:
+        await until(lambda: outbox.depth[Lane.TELEMETRY].stored > 100, "it sends")
+        async with asyncio.timeout(10):
+            await uplink.settle()
+        there = len(await streams.messages(Lane.TELEMETRY))
+        assert outbox.depth[Lane.TELEMETRY].stored == there
