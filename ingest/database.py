@@ -5,15 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from language import Message
+
 
 class StoreUnavailable(Exception):
     """The store cannot take it now (down, full, locked, refusing). Keep everything and try again.
 
-    `operator` says that it will not mend itself: somebody has to look.
+    `message` says why, for people; `operator` says that it will not mend itself: somebody has to look.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None, operator: bool = False) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: Message | str, *, retry_after: float | None = None, operator: bool = False
+    ) -> None:
+        self.message = Message("{reason}", {"reason": message}) if isinstance(message, str) else message
+        super().__init__(str(message))
         self.retry_after = retry_after
         self.operator = operator
 

@@ -4,6 +4,7 @@
 break and mend them on the same port and store.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -11,11 +12,14 @@ import socket
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -122,13 +126,15 @@ def mosquitto_broker(tmp_path: Path) -> Iterator[ServerProcess]:
     server.stop()
 
 
-@pytest.fixture
-def influx_server(tmp_path: Path) -> Iterator[ServerProcess]:
-    """InfluxDB 1.x with authentication on: user ``admin``, password ``secret``; `.url` is its address."""
+@contextmanager
+def influxdb(folder: Path, http: str = "") -> Iterator[ServerProcess]:
+    """InfluxDB 1.x with its data in `folder` and authentication on: user ``admin``, password ``secret``.
+
+    `http` are more lines of its section of that name.
+    """
     influxd = shutil.which("influxd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if influxd is None:
         pytest.fail("no influxd here (Debian package: influxdb)")
-    folder = tmp_path / "influx"
     folder.mkdir()
     port = free_port()
     config = folder / "influxdb.conf"
@@ -136,12 +142,38 @@ def influx_server(tmp_path: Path) -> Iterator[ServerProcess]:
         f'reporting-disabled = true\nbind-address = "127.0.0.1:{free_port()}"\n'
         f'[meta]\n  dir = "{folder}/meta"\n[data]\n  dir = "{folder}/data"\n  wal-dir = "{folder}/wal"\n'
         "  query-log-enabled = false\n[monitor]\n  store-enabled = false\n"
-        f'[http]\n  bind-address = "127.0.0.1:{port}"\n  auth-enabled = true\n  log-enabled = false\n'
+        f'[http]\n  bind-address = "127.0.0.1:{port}"\n  auth-enabled = true\n  log-enabled = false\n{http}\n'
     )
     server = ServerProcess([influxd, "-config", str(config)], port, folder, f"http://127.0.0.1:{port}")
     server.start()
-    statement = urlencode({"q": "CREATE USER admin WITH PASSWORD 'secret' WITH ALL PRIVILEGES"}).encode()
-    with urlopen(f"{server.url}/query", data=statement, timeout=10) as answer:
-        answer.read()  # the status comes before the statement is executed
-    yield server
-    server.stop()
+    try:
+        influx_query(server, "CREATE USER admin WITH PASSWORD 'secret' WITH ALL PRIVILEGES", user="")
+        yield server
+    finally:
+        server.stop()
+
+
+def influx_query(
+    server: ServerProcess,
+    statement: str,
+    *,
+    user: str = "admin",
+    password: str = "secret",
+    database: str = "",
+) -> list[dict[str, Any]]:
+    """The results of a statement, times in ns."""
+    parameters = {"q": statement, "db": database, "epoch": "ns"}
+    request = Request(f"{server.url}/query", urlencode(parameters).encode())
+    if user:
+        request.add_header("Authorization", "Basic " + b64encode(f"{user}:{password}".encode()).decode())
+    with urlopen(request, timeout=30) as answer:
+        results: list[dict[str, Any]] = json.load(answer)["results"]
+    assert not any("error" in result for result in results), results
+    return results
+
+
+@pytest.fixture
+def influx_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """InfluxDB 1.x with authentication on: user ``admin``, password ``secret``; `.url` is its address."""
+    with influxdb(tmp_path / "influx") as server:
+        yield server

@@ -1,39 +1,45 @@
 """The InfluxDB writer: large requests, each point once in the books, single bad points set aside.
 
 A batch counts as written when the server has taken (or finally refused) its points *and* that is
-committed in this store's own books. A crash in between writes the same points again, which overwrites
-them with themselves.
+committed in this store's own books. A crash in between, or an answer that never came, writes the same points
+again: same series, same time, same values, so they overwrite themselves. That holds while the tags are the
+same; so what has begun with one registry is finished with it.
 """
 
 import asyncio
 import sqlite3
+import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
+
+import structlog
 
 from ingest.books import Books
-from ingest.database import StoreUnavailable, open_writer, transaction
+from ingest.database import open_writer, transaction
 from ingest.normaliser import QUARANTINED, Count
 from ingest.quarantine import Quarantined, Reason
 from ingest.sequences import BatchId
 from ingest.stores import WriteLimits
 from ingest.stores.embedded import STORED, stored_counts
-from ingest.stores.influx_client import InfluxClient, InfluxSettings, Verdict
+from ingest.stores.influx_answers import Outcome, Refusal, Verdict
+from ingest.stores.influx_appetite import Appetite
+from ingest.stores.influx_client import DatabaseMissing, InfluxClient, InfluxSettings, Interrupted, NoAnswer
+from ingest.stores.influx_sift import EverythingRefused, Send, Sift
 from ingest.stores.line_protocol import LineEncoder, readings_by_line
 from language import N_, Message
-from readings import ReadingBatch
+from readings import Reading, ReadingBatch
 from registry.site import Site
+
+log = structlog.get_logger(__name__)
 
 _LINES: Final = 5_000
 """Points of one request."""
-
-
-class _Refusal(NamedTuple):
-    at: int
-    reason: str
+_BEGUN: Final = 16
+"""Writes that may be half done at the same time: more than the service ever has."""
 
 
 class InfluxStore:
@@ -45,37 +51,41 @@ class InfluxStore:
         """`books` is this writer's own SQLite file; raises `StoreUnavailable` when it cannot be opened."""
         self.limits = WriteLimits(readings=5_000, linger=1.0, in_flight=2)
         self._client = InfluxClient(settings)
+        self._appetite = Appetite(settings.timeout)
         self._encoder = LineEncoder(site)
+        self._accepted = 0
+        self._begun: dict[tuple[BatchId, ...], _Write] = {}
         self._connection: sqlite3.Connection = open_writer(books)
         with transaction(self._connection):
             self.books = Books(self._connection)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="influx-books")
 
     def set_site(self, site: Site) -> None:
-        """Use the tags of `site` from the next write on."""
-        self._encoder.set_site(site)
+        """Use the tags of `site` for what comes from now on."""
+        self._encoder = LineEncoder(site)
 
     async def write(self, batches: Sequence[ReadingBatch], now: int) -> None:
-        """See `ingest.stores.Store.write`."""
+        """See `ingest.stores.Store.write`. What failed half way goes on where it was."""
         fresh: dict[BatchId, ReadingBatch] = {}
         for batch in batches:
             if not self.books.is_done(batch.edge, batch.lane, batch.seq):
                 fresh.setdefault(BatchId(batch.edge, batch.lane, batch.seq), batch)
-        lines: list[str] = []
-        begins: list[int] = []
-        """Where in `lines` each batch begins."""
-        for batch in fresh.values():
-            begins.append(len(lines))
-            lines += self._encoder.lines(batch.readings)
-            await asyncio.sleep(0)
-        refusals: list[_Refusal] = []
-        for start in range(0, len(lines), _LINES):
-            refusals += await self._send(lines, start, min(start + _LINES, len(lines)))
-        batches = [*fresh.values()]
-        refused = [_entry(batches, begins, lines, refusal) for refusal in refusals]
+        key = (*fresh,)
+        write = self._begun.get(key)
+        if write is None:
+            write = _Write([*fresh.values()], self._encoder, lambda: self._accepted)
+            self._begun[key] = write
+            while len(self._begun) > _BEGUN:
+                del self._begun[next(iter(self._begun))]
+        try:
+            await write.run(self._send)
+        except EverythingRefused as error:
+            raise self._client.refuses_everything(error.reason) from error
+        refused = write.refused()
         counts = [(identity, _counts(identity, batch, refused)) for identity, batch in fresh.items()]
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._commit, counts, refused, now)
+        self._begun.pop(key, None)
 
     async def tidy(self, now: int) -> bool:
         """Nothing to do: the server has its own retention."""
@@ -87,26 +97,34 @@ class InfluxStore:
         await asyncio.to_thread(self._thread.shutdown)
         self._connection.close()
 
-    async def _send(self, lines: Sequence[str], start: int, end: int) -> list[_Refusal]:
-        """Write ``lines[start:end]``; the points that the server will never take, with its reasons.
-
-        A request that is refused for its content is halved until the bad points stand alone. Writing the
-        good ones twice on the way does no harm.
-        """
-        body = "\n".join(lines[start:end]).encode()
+    async def _send(self, lines: Sequence[str]) -> Outcome:
+        """Write the lines in one request, unless that is more than the server takes."""
+        body, appetite = "\n".join(lines).encode(), self._appetite
+        if len(body) > appetite.bytes and len(lines) > 1:
+            return Outcome(Verdict.TOO_LARGE, Refusal("larger than what the server took before"))
+        begun = time.monotonic()
         try:
-            outcome = await self._client.write(body)
-        except StoreUnavailable as error:
-            if "database not found" not in str(error).lower():
-                raise
+            outcome = await self._write(body)
+        except NoAnswer:
+            appetite.kept_waiting(len(body))
+            raise
+        except Interrupted:
+            appetite.choked(len(body))
+            raise
+        if outcome.verdict is Verdict.TOO_LARGE:
+            appetite.choked(len(body))
+        else:
+            appetite.ate(len(body), time.monotonic() - begun)
+        self._accepted += outcome.verdict is Verdict.WRITTEN
+        return outcome
+
+    async def _write(self, body: bytes) -> Outcome:
+        try:
+            return await self._client.write(body, self._appetite.patience)
+        except DatabaseMissing:
             await self._client.create_database()
-            outcome = await self._client.write(body)
-        if outcome.verdict is Verdict.WRITTEN:
-            return []
-        if end - start == 1:
-            return [_Refusal(start, outcome.reason)]
-        middle = (start + end) // 2
-        return [*await self._send(lines, start, middle), *await self._send(lines, middle, end)]
+            log.warning("database made", database=self._client.settings.database)
+            return await self._client.write(body, self._appetite.patience)
 
     def _commit(
         self, counts: Sequence[tuple[BatchId, list[Count]]], refused: Sequence[Quarantined], now: int
@@ -121,25 +139,89 @@ class InfluxStore:
             )
 
 
-def _entry(
-    batches: Sequence[ReadingBatch], begins: Sequence[int], lines: Sequence[str], refusal: _Refusal
-) -> Quarantined:
-    number = bisect_right(begins, refusal.at) - 1
-    batch, line = batches[number], lines[refusal.at]
-    device, readings = readings_by_line(batch.readings)[refusal.at - begins[number]]
-    time = int(line.rpartition(" ")[2])
+class _Write:
+    """Batches on their way: first line by line, then what was refused reading by reading.
+
+    A line holds all readings of a device at a time, and the server refuses it as a whole for one of them.
+    """
+
+    def __init__(
+        self, batches: Sequence[ReadingBatch], encoder: LineEncoder, accepted: Callable[[], int]
+    ) -> None:
+        """`accepted`: see `Sift`."""
+        self._batches = batches
+        self._encoder = encoder
+        self._accepted = accepted
+        self._begins: list[int] = []
+        """The first line of each batch."""
+        self._groups: dict[int, list[list[Reading]]] = {}
+        self._lines: Sift | None = None
+        self._singles: Sift | None = None
+        self._owners: list[tuple[ReadingBatch, Reading]] = []
+        """Whose each of the single readings is."""
+
+    async def run(self, send: Send) -> None:
+        """Write everything that the server takes; see `Sift.run`."""
+        if self._lines is None:
+            self._lines = Sift(await self._encode(), self._accepted, _LINES)
+        await self._lines.run(send)
+        if self._singles is None:
+            for batch, readings, _, _ in self._refused_lines():
+                if len(readings) > 1:
+                    self._owners += [(batch, reading) for reading in readings]
+            lines = [line for _, reading in self._owners for line in self._encoder.lines([reading])]
+            self._singles = Sift(lines, self._accepted, _LINES)
+        await self._singles.run(send)
+
+    def refused(self) -> list[Quarantined]:
+        """What the server will never take, as it is to be kept."""
+        alone = [
+            _entry(batch, readings[0], line, why)
+            for batch, readings, line, why in self._refused_lines()
+            if len(readings) == 1
+        ]
+        singles = self._singles
+        if singles is None:
+            return alone
+        return alone + [
+            _entry(*self._owners[at], singles.lines[at], why) for at, why in singles.refused.items()
+        ]
+
+    async def _encode(self) -> list[str]:
+        """All lines, giving way to others after each batch."""
+        lines: list[str] = []
+        for batch in self._batches:
+            self._begins.append(len(lines))
+            lines += self._encoder.lines(batch.readings)
+            await asyncio.sleep(0)
+        return lines
+
+    def _refused_lines(self) -> Iterator[tuple[ReadingBatch, list[Reading], str, str]]:
+        """Batch, readings, line and reason of every refused line."""
+        if self._lines is None:
+            return
+        for at, why in self._lines.refused.items():
+            number = bisect_right(self._begins, at) - 1
+            batch = self._batches[number]
+            groups = self._groups.get(number)
+            if groups is None:
+                groups = self._groups[number] = readings_by_line(batch.readings)
+            yield batch, groups[at - self._begins[number]], self._lines.lines[at], why
+
+
+def _entry(batch: ReadingBatch, reading: Reading, line: str, why: str) -> Quarantined:
     return Quarantined(
         edge=batch.edge,
         lane=batch.lane,
         seq=batch.seq,
-        source=device,
-        point="",
+        source=reading.device,
+        point=reading.point,
         reason=Reason.REFUSED_BY_STORE,
-        detail=Message(N_("InfluxDB refuses it: {why}"), {"why": refusal.reason}),
+        detail=Message(N_("InfluxDB refuses it: {why}"), {"why": why}),
         raw=line.encode(),
-        samples=readings,
-        first=time,
-        last=time,
+        samples=1,
+        first=reading.time,
+        last=reading.time,
     )
 
 

@@ -1,48 +1,44 @@
 """HTTP to an InfluxDB, and what its answers mean: the path that 1.x, 2.x (with a DBRP mapping) and 3 share.
 
 ``/write`` with line protocol and ``/query`` with InfluxQL, both with HTTP Basic. Seen with 1.6.7 (and in
-its source): a partly bad request is 400 with the good points written, or, when a new field has two types
-in one request, with nothing written; a missing database is 404, a missing retention policy 500; errors of
-a query come with status 200; ``precision=us`` is taken for ns; after a full disk it answers 500 until it
-is restarted.
+its source): a missing database is 404, a user without rights 403, a missing retention policy 500; errors of
+a query come with status 200; ``precision=us`` is taken for ns; after a full disk it answers 500 until it is
+restarted. What a refused request means is in `ingest.stores.influx_answers`.
 """
 
+import asyncio
 import gzip
 import json
-import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Final, NamedTuple
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
 
 import httpx
 
 from ingest.database import StoreUnavailable
+from ingest.stores.influx_answers import WRITTEN, Outcome, Verdict, read_refusal, reason_of, shown
+from language import N_, Message
 from readings import Scalar
 
-_POINT_ERROR: Final = re.compile(
-    r"partial write|unable to parse|field type conflict|beyond retention|points? .*dropped"
-    r"|max-values-per-tag|max key length|time outside range",
-    re.IGNORECASE,
-)
 _ASK_OPERATOR: Final = 30.0
 """Seconds between tries of what only a person can mend."""
+_CONNECT: Final = 5.0
+_LONGEST_WISH: Final = 300.0
+"""A server that asks to be left alone for longer is asked again after so many seconds all the same."""
 
 
-class Verdict(Enum):
-    """What became of a write request."""
-
-    WRITTEN = "written"
-    BAD_POINTS = "bad points"
-    """Some point in it can never be written; the others may or may not have been."""
-    TOO_LARGE = "too large"
+class DatabaseMissing(StoreUnavailable):
+    """The server has no such database. Make it, or tell the operator."""
 
 
-class Outcome(NamedTuple):
-    """A verdict with the server's own words."""
+class Interrupted(StoreUnavailable):
+    """The connection was cut after the request had begun: nobody knows what was written. Send it again."""
 
-    verdict: Verdict
-    reason: str = ""
+
+class NoAnswer(Interrupted):
+    """The server took the request and has not answered in time."""
 
 
 @dataclass(frozen=True)
@@ -75,29 +71,35 @@ class InfluxClient:
         self._http = httpx.AsyncClient(
             base_url=settings.url.rstrip("/"),
             auth=auth,
-            timeout=httpx.Timeout(settings.timeout, connect=5.0),
             transport=transport,
             trust_env=False,
         )
+        self._timeout = httpx.Timeout(settings.timeout, connect=_CONNECT)
+        self._quiet_until = 0.0
+        self._quiet_reason: Message | None = None
         self._write_parameters = {"db": settings.database, "precision": "ns"}
         if settings.retention_policy:
             self._write_parameters["rp"] = settings.retention_policy
 
-    async def write(self, body: bytes) -> Outcome:
-        """Write lines; raises `StoreUnavailable` for everything that may succeed unchanged later."""
+    async def write(self, body: bytes, patience: float | None = None) -> Outcome:
+        """Write lines, waiting `patience` seconds for the answer.
+
+        Raises `StoreUnavailable` for everything that may succeed unchanged later, `Interrupted` or `NoAnswer`
+        among them when it may have succeeded already.
+        """
         headers = {"Content-Type": "text/plain; charset=utf-8"}
         if self.settings.compress:
-            body = gzip.compress(body, 1)
+            body = await asyncio.to_thread(gzip.compress, body, 1)
             headers["Content-Encoding"] = "gzip"
-        answer = await self._request("POST", "/write", self._write_parameters, body, headers)
+        self._leave_alone()
+        answer = await self._request("POST", "/write", self._write_parameters, body, headers, patience)
         if answer.is_success:
-            return Outcome(Verdict.WRITTEN)
-        reason = _reason(answer)
-        if answer.status_code == 413:
-            return Outcome(Verdict.TOO_LARGE, reason)
-        if answer.status_code in (400, 422) and _POINT_ERROR.search(reason):
-            return Outcome(Verdict.BAD_POINTS, reason)
-        raise self._refused(answer, reason)
+            return WRITTEN
+        if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+            return Outcome(Verdict.TOO_LARGE, read_refusal(answer))
+        if answer.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY):
+            return Outcome(Verdict.REFUSED, read_refusal(answer))
+        raise self._refused(answer)
 
     async def create_database(self) -> None:
         """Make the database; raises `StoreUnavailable` when this user may not."""
@@ -119,9 +121,9 @@ class InfluxClient:
             parameters["params"] = json.dumps(values)
         answer = await self._request("POST" if change else "GET", "/query", parameters)
         if not answer.is_success:
-            if answer.status_code == 400:
-                raise QueryFailed(_reason(answer))
-            raise self._refused(answer, _reason(answer))
+            if answer.status_code == httpx.codes.BAD_REQUEST:
+                raise QueryFailed(reason_of(answer))
+            raise self._refused(answer)
         try:
             results: list[dict[str, Any]] = answer.json()["results"]
         except (ValueError, KeyError, TypeError) as error:
@@ -147,29 +149,79 @@ class InfluxClient:
         parameters: Mapping[str, str],
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        patience: float | None = None,
     ) -> httpx.Response:
+        timeout = self._timeout if patience is None else httpx.Timeout(patience, connect=_CONNECT)
         try:
-            return await self._http.request(method, path, params=parameters, content=body, headers=headers)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise StoreUnavailable(f"{self.settings.url}: {str(error) or type(error).__name__}") from error
+            return await self._http.request(
+                method, path, params=parameters, content=body, headers=headers, timeout=timeout
+            )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL) as error:
+            unreachable = N_("InfluxDB at {url} cannot be reached: {why}")
+            raise StoreUnavailable(self._about(unreachable, error)) from error
+        except httpx.TimeoutException as error:
+            silent = N_("InfluxDB at {url} has not answered within {seconds} s")
+            raise NoAnswer(self._about(silent, error, seconds=f"{timeout.read or 0:g}")) from error
+        except httpx.TransportError as error:
+            cut = N_("InfluxDB at {url} cut the connection: {why}")
+            raise Interrupted(self._about(cut, error)) from error
+
+    def _about(self, template: str, why: object, **more: object) -> Message:
+        text = (str(why) or type(why).__name__) if isinstance(why, Exception) else why
+        return Message(template, {"url": self.settings.url, "why": text, **more})
+
+    def _leave_alone(self) -> None:
+        """Raise `StoreUnavailable` while the server has asked for quiet."""
+        left = self._quiet_until - time.monotonic()
+        if left > 0 and self._quiet_reason is not None:
+            raise StoreUnavailable(self._quiet_reason, retry_after=left)
 
     def _query_error(self, reason: str) -> Exception:
-        lowered, text = reason.lower(), f"{self.settings.url}: {reason}"
-        if "database not found" in lowered or "not authorized" in lowered:
-            return StoreUnavailable(text, retry_after=_ASK_OPERATOR, operator=True)
+        lowered = reason.lower()
+        if "database not found" in lowered:
+            return self._database_missing(reason)
+        if "not authorized" in lowered:
+            return self._not_allowed(reason)
         if "timeout" in lowered or "shutdown" in lowered:
-            return StoreUnavailable(text)
+            return StoreUnavailable(f"{self.settings.url}: {reason}")
         return QueryFailed(reason)
 
-    def _refused(self, answer: httpx.Response, reason: str) -> StoreUnavailable:
-        status = answer.status_code
-        text = f"{self.settings.url}: {status} {reason}"
-        if status in (429, 503):
-            return StoreUnavailable(text, retry_after=_retry_after(answer))
-        if status >= 500:
-            return StoreUnavailable(text)
-        # 401, 403, 404 and whatever else: sending it again unchanged helps only after somebody has looked.
-        return StoreUnavailable(text, retry_after=_ASK_OPERATOR, operator=True)
+    def _refused(self, answer: httpx.Response) -> StoreUnavailable:
+        status, reason = answer.status_code, reason_of(answer)
+        wish = _retry_after(answer) if status in (429, 503) else None
+        if wish is not None:
+            waits = N_("InfluxDB at {url} asks to wait {seconds} s: {status} {why}")
+            asked = self._about(waits, reason, status=status, seconds=f"{wish:g}")
+            self._quiet_until, self._quiet_reason = time.monotonic() + wish, asked
+            return StoreUnavailable(asked, retry_after=wish)
+        if "no space left" in reason.lower():
+            full = N_("the disk of InfluxDB at {url} is full: {why}. Make room there, then restart it")
+            return StoreUnavailable(self._about(full, reason))
+        if status >= 500 or status == 429:
+            return StoreUnavailable(
+                self._about(N_("InfluxDB at {url} fails: {status} {why}"), reason, status=status)
+            )
+        if status in (401, 403):
+            return self._not_allowed(f"{status} {reason}")
+        if status == 404 and "database not found" in reason.lower():
+            return self._database_missing(reason)
+        # 404 of a bucket and whatever else: sending it again helps only after somebody has looked
+        return self.refuses_everything(f"{status} {reason}")
+
+    def refuses_everything(self, reason: str) -> StoreUnavailable:
+        """What to raise when it is not the points."""
+        about = self._about(N_("InfluxDB at {url} refuses whatever it is sent: {why}"), shown(reason))
+        return StoreUnavailable(about, retry_after=_ASK_OPERATOR, operator=True)
+
+    def _not_allowed(self, reason: str) -> StoreUnavailable:
+        text = N_("InfluxDB at {url} refuses user {user}: {why}. Mend the password, or the rights there")
+        about = self._about(text, reason, user=repr(self.settings.user))
+        return StoreUnavailable(about, retry_after=_ASK_OPERATOR, operator=True)
+
+    def _database_missing(self, reason: str) -> StoreUnavailable:
+        text = N_("InfluxDB at {url} has no database {database}: {why}")
+        about = self._about(text, reason, database=repr(self.settings.database))
+        return DatabaseMissing(about, retry_after=_ASK_OPERATOR, operator=True)
 
 
 def identifier(name: str) -> str:
@@ -177,17 +229,13 @@ def identifier(name: str) -> str:
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
-def _reason(answer: httpx.Response) -> str:
-    try:
-        told = answer.json()
-    except ValueError:
-        return answer.text[:300].strip() or answer.reason_phrase
-    if isinstance(told, dict):
-        return str(told.get("error") or told.get("message") or told)[:600]
-    return str(told)[:600]
-
-
 def _retry_after(answer: httpx.Response) -> float | None:
-    """Seconds the server asks for (RFC 9110 also allows a date, which InfluxDB does not send)."""
-    wanted = answer.headers.get("Retry-After", "")
-    return min(float(wanted), 300.0) if wanted.isdecimal() else None
+    """Seconds that the server asks for: a number or a date (RFC 9110, 10.2.3)."""
+    wanted = answer.headers.get("Retry-After", "").strip()
+    if wanted.isdecimal():
+        return min(float(wanted), _LONGEST_WISH)
+    try:
+        until = parsedate_to_datetime(wanted).timestamp()
+    except ValueError:
+        return None
+    return min(max(0.0, until - time.time()), _LONGEST_WISH)

@@ -71,12 +71,9 @@ class LineEncoder:
         return prefix
 
 
-def readings_by_line(readings: Iterable[Reading]) -> list[tuple[str, int]]:
-    """The device and the number of readings of every line that `LineEncoder.lines` makes of them."""
-    return [
-        (device, sum(1 for _ in same))
-        for (device, _), same in groupby(readings, key=lambda reading: (reading.device, reading.time))
-    ]
+def readings_by_line(readings: Iterable[Reading]) -> list[list[Reading]]:
+    """The readings of every line that `LineEncoder.lines` makes of them."""
+    return [[*same] for _, same in groupby(readings, key=lambda reading: (reading.device, reading.time))]
 
 
 def line_prefix(site: Site, device_id: str) -> str:
