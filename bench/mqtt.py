@@ -22,7 +22,7 @@ POINT: Final = "linkquality"
 _UPLINKED: Final = (
     "SELECT (SELECT coalesce(sum(samples), 0) FROM taken WHERE source LIKE 'z2m/%')"
     " - (SELECT coalesce(sum(samples), 0) FROM batches JOIN lanes USING (lane)"
-    " WHERE batches.seq > lanes.stored)"
+    " WHERE batches.place > lanes.stored)"
 )
 
 

@@ -23,6 +23,7 @@ from edge.health import ConnectionHealth, Vitals
 from edge.intake import Attached, Broker, DeadLetters, Driver, DriverContext, DriverFailed, Intake
 from edge.outbox import Limits, Outbox, OutboxUnavailable, Stored
 from edge.routes import Routes
+from edge.thinner import Thinner
 from edge.uplink import Bus, Uplink
 from readings import Lane
 from registry.device_types import DeviceType
@@ -90,6 +91,7 @@ class Agent:
             committed=self._committed,
             pulse=self._watchdog.pulse("collector"),
         )
+        self._thinner = Thinner(self.outbox, self._worker, clock)
         self.uplink = Uplink(self.outbox, self._read, installation.bus, self._watchdog)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -100,6 +102,7 @@ class Agent:
                     group.create_task(self._collector.run(), name="collector"),
                     group.create_task(self.uplink.run(), name="uplink"),
                     group.create_task(self._trim(), name="trim"),
+                    group.create_task(self._thinner.run(), name="thinner"),
                     group.create_task(self._report(), name="health"),
                     group.create_task(self._watchdog.run(), name="watchdog"),
                 ]
@@ -194,7 +197,7 @@ class Agent:
         while True:
             now, vitals = self._clock(), await self._vitals()
             wires = repr([(wire.up, wire.problem) for wire in self.connections.values()])
-            if time.monotonic() >= due or told != (told := f"{vitals.link} {wires}"):
+            if time.monotonic() >= due or told != (told := f"{vitals.link} {vitals.thinning} {wires}"):
                 status = health.status(self.outbox, self.connections, vitals, now)
                 with suppress(OSError):  # a full disk is told by the outbox
                     await asyncio.to_thread(_replace, self.outbox.path.with_name("status.json"), status)
@@ -215,6 +218,7 @@ class Agent:
             oldest=oldest,
             clock_offset=await self.uplink.clock_offset(),
             outbox_full=self._collector.refused,
+            thinning=self._thinner.active,
             problem=self._collector.problem or self.uplink.problem,
         )
 

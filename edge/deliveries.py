@@ -7,12 +7,17 @@ per connection holds every key there can be; a new message under an old identifi
 """
 
 import hashlib
+import sqlite3
 from array import array
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 _IDENTIFIERS: Final = 65_536
 _TOPICS: Final = 8_192
+_KEPT: Final = 65_536
+"""Keys per connection that stay on disk at least: by then every identifier has been used again."""
 
 
 def digest(topic: bytes, payload: bytes) -> int:
@@ -52,7 +57,55 @@ class DeliveryKeys:
         return self._seen is not None and self._seen[identifier & 0xFFFF] == content
 
 
-def pack(keys: Iterable[tuple[int, int]]) -> bytes:
+class DeliveryRows:
+    """The keys on disk: table ``deliveries`` of the outbox, a row per commit and connection."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, deque[tuple[int, int]]] = {}
+        """Per connection: (row id, keys in it), oldest first."""
+
+    def recall(self, connection: sqlite3.Connection) -> Iterator[tuple[str, int, int]]:
+        """Every key on disk, oldest first: (connection, identifier, digest)."""
+        for row, name, count, packed in connection.execute("SELECT * FROM deliveries ORDER BY id"):
+            self._rows.setdefault(name, deque()).append((row, count))
+            for identifier, content in _unpack(packed):
+                yield name, identifier, content
+
+    def write(
+        self, connection: sqlite3.Connection, deliveries: Mapping[str, Sequence[tuple[int, int]]]
+    ) -> Callable[[], None]:
+        """Add keys and forget rows whose every identifier must have been used again since.
+
+        The returned call makes it known here, once the transaction is committed.
+        """
+        changes: list[tuple[deque[tuple[int, int]], tuple[int, int], int]] = []
+        for name, keys in deliveries.items():
+            added = connection.execute(
+                "INSERT INTO deliveries (connection, count, keys) VALUES (?, ?, ?)",
+                (name, len(keys), _pack(keys)),
+            ).lastrowid
+            rows = self._rows.setdefault(name, deque())
+            total = len(keys) + sum(count for _, count in rows)
+            old = 0
+            for _, count in rows:
+                if total - count < _KEPT:
+                    break
+                total -= count
+                old += 1
+            gone = [(row,) for row, _ in islice(rows, old)]
+            connection.executemany("DELETE FROM deliveries WHERE id = ?", gone)
+            changes.append((rows, (added or 0, len(keys)), old))
+
+        def book() -> None:
+            for rows, row, old in changes:
+                rows.append(row)
+                for _ in range(old):
+                    rows.popleft()
+
+        return book
+
+
+def _pack(keys: Iterable[tuple[int, int]]) -> bytes:
     """Keys as the outbox stores them: (identifier, digest) pairs of 8 bytes each, in the machine's order."""
     flat = array("Q")
     for key in keys:
@@ -60,7 +113,7 @@ def pack(keys: Iterable[tuple[int, int]]) -> bytes:
     return flat.tobytes()
 
 
-def unpack(packed: bytes) -> Iterable[tuple[int, int]]:
-    """The reverse of `pack`."""
+def _unpack(packed: bytes) -> Iterable[tuple[int, int]]:
+    """The reverse of `_pack`."""
     flat = array("Q", packed)
     return zip(flat[::2], flat[1::2], strict=True)

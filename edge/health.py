@@ -1,10 +1,11 @@
 """The edge's own health as samples of ``edge/self`` (device type `edge-box`).
 
-Points: `outbox_batches`, `outbox_bytes`, `oldest_waiting_s`, `outbox_full`, `link`, `clock_offset_s`
-(server minus edge, when it can be learnt), `cpu_temperature` (Cel, where the board has a sensor),
-`disk_free` (By), `device_silent` (polled devices that do not answer), `connections_down`, and since the
-agent's start `messages`, `dead_letters`, `redelivered`, `device_errors`, `driver_restarts`. What they are
-per connection stands in ``status.json`` beside the outbox.
+Points: `outbox_batches`, `outbox_bytes`, `outbox_used` (% of what telemetry may use), `outbox_full`,
+`oldest_waiting_s`, `thinned` (samples left out since the outbox was made), `link`, `clock_offset_s` (server
+minus edge, when it can be learnt), `cpu_temperature` (Cel, where the board has a sensor), `disk_free` (By),
+`device_silent` (polled devices that do not answer), `connections_down`, and since the agent's start
+`messages`, `dead_letters`, `redelivered`, `device_errors`, `driver_restarts`. What they are per connection
+stands in ``status.json`` beside the outbox.
 """
 
 import os
@@ -40,6 +41,8 @@ class Vitals:
     oldest: int | None
     clock_offset: float | None
     outbox_full: bool
+    thinning: bool
+    """Whether waiting telemetry is being thinned."""
     problem: str
     """Why the outbox cannot be written or nothing is sent; empty when all is well."""
 
@@ -58,6 +61,8 @@ def _values(
     yield "outbox_bytes", sum(depth.bytes for depth in outbox.depth.values())
     yield "oldest_waiting_s", 0.0 if vitals.oldest is None else max(0.0, (now - vitals.oldest) / 1e9)
     yield "outbox_full", vitals.outbox_full
+    yield "outbox_used", round(100 * outbox.fullness, 1)
+    yield "thinned", sum(depth.thinned for depth in outbox.depth.values())
     yield "link", vitals.link
     if vitals.clock_offset is not None:
         yield "clock_offset_s", round(vitals.clock_offset, 6)
@@ -89,9 +94,11 @@ def status(
                 "stored": depth.stored,
                 "waiting": depth.batches,
                 "bytes": depth.bytes,
+                "thinned": depth.thinned,
             }
             for lane, depth in outbox.depth.items()
         },
+        "outbox_used": round(100 * outbox.fullness, 1),
         "connections": {
             name: {"up": health.up, "restarts": health.restarts, "problem": health.problem}
             | asdict(health.counters)

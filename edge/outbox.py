@@ -1,48 +1,50 @@
 """The edge's memory of what it promised: batches on disk until JetStream has stored them.
 
 SQLite in WAL mode with ``synchronous=FULL``: when `commit` returned, a power cut loses nothing of it. One
-transaction holds the batches of both lanes, the books of what was taken, and the broker's delivery
-keys. Sequence numbers are given out inside it, without gaps, and never again: a new outbox begins
-elsewhere (`edge.outbox_schema`).
+transaction holds the batches of both lanes, the books of what was taken, and the broker's delivery keys.
 
-`commit`, `trim`, `read` and `close` block and belong in one worker thread; the other members only look
-at or set numbers and may be used by the event loop.
+What can be sent soon gets its sequence number with its commit. What must wait longer only gets a place in
+the lane's order; `read` numbers it, packed into full batches, when its turn comes. So nobody outside has
+ever heard of what waits without a number, and it may still be thinned (docs/decisions/0007). Numbers have
+no gaps and are never given out again: a new outbox begins elsewhere (`edge.outbox_schema`).
+
+`commit`, `trim`, `read`, `oldest`, `replace` and `close` block and belong in one worker thread; the other
+members only look at or set numbers and may be used by the event loop.
 """
 
+import os
 import sqlite3
-import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec import json
 
-from edge.deliveries import DeliveryKeys, pack, unpack
+from edge import outbox_rows
+from edge.deliveries import DeliveryKeys, DeliveryRows
+from edge.outbox_rows import Depth, Row
 from edge.outbox_schema import OutboxInUse, OutboxReplaced, OutboxUnavailable, connect, lock
+from edge.packing import cut
+from edge.recent import RecentBatches, Stored
 from edge.unsendable import sendable
-from readings import Lane, Sample, SampleBatch, wire
+from readings import Lane, Sample, wire
 
 __all__ = [
     "Depth", "Group", "Limits", "Outbox", "OutboxInUse", "OutboxReplaced", "OutboxUnavailable", "Stored",
 ]  # fmt: skip
 
-BATCH_SAMPLES: Final = 500
-"""A batch holds at most so many samples …"""
-BATCH_BYTES: Final = 512 * 1024
-"""… and is halved until it has no more bytes: half of a NATS server's default ``max_payload``."""
+_ALWAYS: Final = 4 * 1024 * 1024
+"""Payload bytes that may wait however little the disk can spare."""
 # One statement instead of one per device: each gives the interpreter away and must get it back.
 _TAKE: Final = """
-INSERT INTO taken
+INSERT INTO taken (lane, source, samples)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')
 FROM json_each(CAST(? AS TEXT)) WHERE true
 ON CONFLICT DO UPDATE SET samples = samples + excluded.samples
 """
-_RECENT_BYTES: Final = 512 * 1024
-_DELIVERIES_KEPT: Final = 65_536
 
 
 @dataclass(frozen=True)
@@ -51,16 +53,8 @@ class Limits:
 
     bytes: int = 1 << 30
     alarm_share: float = 0.2
-
-
-class Stored(NamedTuple):
-    """One committed batch."""
-
-    lane: Lane
-    seq: int
-    payload: bytes
-    samples: int
-    created: int
+    spare: int = 64 << 20
+    """Bytes of the disk that telemetry leaves to others, also where `bytes` is not reached."""
 
 
 @dataclass
@@ -70,27 +64,6 @@ class Group:
     samples: Mapping[Lane, Sequence[Sample]]
     deliveries: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     """Per connection: (message id, digest)."""
-
-
-@dataclass
-class Depth:
-    """What of one lane is waiting."""
-
-    base: int = 0
-    """The outbox began to count after this number."""
-    seq: int = 0
-    """The last number given out."""
-    stored: int = 0
-    """Up to here JetStream has it."""
-    trimmed: int = 0
-    """Up to here the rows are gone."""
-    bytes: int = 0
-    """Payload bytes of the rows that are there."""
-
-    @property
-    def batches(self) -> int:
-        """Batches that still wait for JetStream."""
-        return self.seq - self.stored
 
 
 class Outbox:
@@ -103,119 +76,174 @@ class Outbox:
         self.path = path
         self.edge = edge
         self.limits = limits or Limits()
+        self.capacity = self.limits.bytes
+        """Payload bytes that may wait, as the disk allows now; see `trim`."""
         self.depth: dict[Lane, Depth] = {}
         self._base = base
         self._keys: dict[str, DeliveryKeys] = {}
         self._notes: dict[str, str] = {}
         self._new_notes: dict[str, str] = {}
-        self._recent: dict[Lane, dict[int, Stored]] = {lane: {} for lane in Lane}
-        self._recent_bytes = dict.fromkeys(Lane, 0)
-        self._memory = threading.Lock()
-        """Guards the two above, which the worker fills and the event loop empties."""
+        self._recent = {lane: RecentBatches() for lane in Lane}
         self._unsure: tuple[Group, dict[Lane, int], list[Stored]] | None = None
-        self._delivery_rows: dict[str, deque[tuple[int, int]]] = {}
-        """Per connection: (row id, keys in it), oldest first."""
+        """A group whose commit may have reached the disk: the books it left, and its batches."""
+        self._deliveries = DeliveryRows()
         self._connection: sqlite3.Connection | None = None
         self._lock = lock(path)
         try:
             with self._storage() as connection:
-                self._recall_keys(connection)
+                # Once, at start: a running agent's memory is ahead of the file.
+                for name, identifier, content in self._deliveries.recall(connection):
+                    self.keys(name).remember(identifier, content)
+                self._measure(connection)
         except BaseException:
             self._lock.release()
             raise
 
     def commit(self, group: Group, now: int) -> list[Stored]:
-        """Commit `group` durably and return its batches; raises `OutboxUnavailable`.
+        """Commit `group` durably and return those of its batches that have a number.
 
-        After a failure the same group may be given again: when the failed attempt had reached the disk
-        after all, it is not committed twice.
+        Raises `OutboxUnavailable`. Then the same group may be given again: when the failed attempt had
+        reached the disk after all, it is not committed twice.
         """
         with self._storage() as connection:
             if self._unsure is not None and self._unsure[0] is group:
                 _, reached, batches = self._unsure
-                if all(self.depth[lane].seq >= seq for lane, seq in reached.items()):
-                    return self._settle(batches)
-            if group.samples:
                 self._unsure = None
+                if all(self.depth[lane].taken >= taken for lane, taken in reached.items()):
+                    return self._settle(batches)
             samples = group.samples
             try:
-                batches = [*self._batches(samples, now)]
+                rows = self._rows(samples, now)
             except wire.Unencodable:
                 samples = {lane: sendable(found, now) for lane, found in samples.items()}
-                batches = [*self._batches(samples, now)]
-            reached = {batch.lane: batch.seq for batch in batches}
+                rows = self._rows(samples, now)
+            batches = [
+                Stored(Lane(row.lane), row.seq, row.payload, row.samples, row.created, row.place)
+                for row in rows
+                if row.seq is not None
+            ]
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", batches)
-            connection.executemany("UPDATE lanes SET seq = ?2 WHERE lane = ?1", reached.items())
+            outbox_rows.insert(connection, rows)
             connection.execute(_TAKE, (_taken(samples),))
-            forgotten = self._write_deliveries(connection, group)
+            forgotten = self._deliveries.write(connection, group.deliveries)
             notes = {**self._new_notes}
             connection.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?)", notes.items())
             trimmed = self._trim(connection)
-            if batches:
+            if rows:
+                reached = {lane: self.depth[lane].taken + len(taken) for lane, taken in samples.items()}
                 self._unsure = (group, reached, batches)
             connection.execute("COMMIT")
+            if rows:
+                self._unsure = None
             trimmed()
             forgotten()
             self._new_notes = {k: v for k, v in self._new_notes.items() if notes.get(k) != v}
-            for lane, seq in reached.items():
-                self.depth[lane].seq = seq
-            for batch in batches:
-                self.depth[batch.lane].bytes += len(batch.payload)
+            for row in rows:
+                depth = self.depth[Lane(row.lane)]
+                depth.place = row.place
+                depth.batches += 1
+                depth.bytes += len(row.payload)
+                depth.taken += row.samples
             return self._settle(batches)
 
     def trim(self) -> None:
-        """Delete the rows that JetStream has stored; raises `OutboxUnavailable`."""
-        if all(depth.trimmed == depth.stored for depth in self.depth.values()) and not self._new_notes:
-            return
-        self.commit(Group({}), 0)
+        """Delete the rows that JetStream has stored, see how much room there is.
 
-    def stored(self, lane: Lane, seq: int) -> None:
-        """JetStream has every batch of `lane` up to `seq`; the rows go with the next commit or `trim`."""
-        depth = self.depth[lane]
-        with self._memory:
-            for done in range(depth.stored + 1, seq + 1):
-                if (batch := self._recent[lane].pop(done, None)) is not None:
-                    self._recent_bytes[lane] -= len(batch.payload)
-        depth.stored = max(depth.stored, seq)
+        Raises `OutboxUnavailable`.
+        """
+        if any(depth.trimmed < depth.stored for depth in self.depth.values()) or self._new_notes:
+            self.commit(Group({}), 0)
+        with self._storage() as connection:
+            self._measure(connection)
+
+    def stored(self, batch: Stored) -> None:
+        """JetStream has `batch` and all before it; the rows go with the next commit or `trim`."""
+        depth = self.depth[batch.lane]
+        self._recent[batch.lane].forget(batch.place)
+        if batch.place > depth.stored:
+            depth.batches -= batch.rows
+            depth.stored = batch.place
 
     def recent(self, lane: Lane, after: int, limit: int) -> list[Stored]:
-        """The batches that follow `after`, in order, as far as they are still in memory; never blocks."""
-        recent, found = self._recent[lane], []
-        for seq in range(after + 1, after + 1 + limit):
-            if (batch := recent.get(seq)) is None:
-                break
-            found.append(batch)
-        return found
+        """The batches that follow the place `after`, as far as they are still in memory; never blocks."""
+        return self._recent[lane].following(after, limit)
 
     def read(self, lane: Lane, after: int, limit: int) -> list[Stored]:
-        """The batches that follow `after`, in order, from disk; raises `OutboxUnavailable`."""
+        """The batches that follow the place `after`, in order, from disk; raises `OutboxUnavailable`.
+
+        What has no number yet gets one: it may be sent from now on.
+        """
         with self._storage() as connection:
-            rows = connection.execute(
-                "SELECT seq, payload, samples, created FROM batches WHERE lane = ? AND seq > ?"
-                " ORDER BY seq LIMIT ?",
-                (lane.value, after, limit),
-            )
-            return [Stored(lane, *row) for row in rows]
+            depth = self.depth[lane]
+            if after < depth.numbered:
+                return outbox_rows.numbered(connection, self.edge, lane, after, depth.numbered, limit)
+            if depth.place == depth.numbered:
+                return []
+            connection.execute("BEGIN IMMEDIATE")
+            batches = outbox_rows.pack(connection, self.edge, lane, depth, limit)
+            connection.execute("COMMIT")
+            depth.seq, depth.numbered = batches[-1].seq, batches[-1].place
+            return batches
 
     def oldest(self) -> int | None:
         """When the oldest waiting batch was committed (ns), or None; raises `OutboxUnavailable`."""
         with self._storage() as connection:
             times = [
                 connection.execute(
-                    "SELECT created FROM batches WHERE lane = ? AND seq > ? ORDER BY seq LIMIT 1",
-                    (lane.value, depth.stored),
+                    "SELECT created FROM batches WHERE lane = ? AND place > ? ORDER BY place LIMIT 1",
+                    (lane, depth.stored),
                 ).fetchone()
                 for lane, depth in self.depth.items()
             ]
         return min((time for (time,) in filter(None, times)), default=None)
 
+    def replace(
+        self, lane: Lane, places: tuple[int, int], rows: Sequence[Row], left_out: Counter[str]
+    ) -> bool:
+        """Put thinned `rows` where the rows at `places` (both included) are, or, with none, mark those.
+
+        `left_out` counts the samples that do not stay by source. False when some of the rows have a number
+        by now: they may have been sent and must stay as they are. Raises `OutboxUnavailable`.
+        """
+        with self._storage() as connection:
+            depth = self.depth[lane]
+            if places[0] <= depth.numbered:
+                return False
+            connection.execute("BEGIN IMMEDIATE")
+            if not rows:
+                outbox_rows.raise_level(connection, lane, *places)
+                connection.execute("COMMIT")
+                return True
+            gone, _, size = outbox_rows.delete(connection, lane, *places)
+            outbox_rows.insert(connection, rows)
+            connection.executemany(
+                "UPDATE taken SET thinned = thinned + ? WHERE lane = ? AND source = ?",
+                [(n, lane, source) for source, n in left_out.items()],
+            )
+            connection.execute("COMMIT")
+            depth.batches += len(rows) - gone
+            depth.bytes += sum(len(row.payload) for row in rows) - size
+            depth.thinned += left_out.total()
+            self._measure(connection)
+            return True
+
     def has_room(self, lane: Lane) -> bool:
-        """Whether `lane` may take more; the alarm lane may use all of the limit, telemetry a part."""
-        limit = self.limits.bytes
-        if lane is not Lane.ALARM:
-            limit = int(limit * (1 - self.limits.alarm_share))
-        return sum(depth.bytes for depth in self.depth.values()) < limit
+        """Whether `lane` may take more; the alarm lane may use all of the limit, telemetry a part.
+
+        Only telemetry heeds the disk: an alarm is tried, whatever the disk says.
+        """
+        if lane is Lane.ALARM:
+            return self._bytes < self.limits.bytes
+        return self.fullness < 1
+
+    @property
+    def fullness(self) -> float:
+        """How much of what telemetry may use is used; from 1 on it is refused."""
+        return self._bytes / max(1.0, self.capacity * (1 - self.limits.alarm_share))
+
+    @property
+    def _bytes(self) -> int:
+        return sum(depth.bytes for depth in self.depth.values())
 
     def keys(self, connection: str) -> DeliveryKeys:
         """The delivery keys of `connection`, as committed and as taken since."""
@@ -232,7 +260,9 @@ class Outbox:
     def close(self) -> None:
         """Delete what is stored, close the file, give the lock back."""
         try:
-            with suppress(OutboxUnavailable):  # rows that stay are sent again, which is harmless
+            with suppress(
+                OutboxUnavailable, OutboxReplaced
+            ):  # rows that stay are sent again, which is harmless
                 self.trim()
         finally:
             self._drop_connection()
@@ -261,52 +291,31 @@ class Outbox:
 
     def _recall(self, connection: sqlite3.Connection) -> None:
         for lane in Lane:
-            base, seq, stored = connection.execute(
-                "SELECT base, seq, stored FROM lanes WHERE lane = ?", (lane.value,)
-            ).fetchone()
-            known = self.depth.get(lane) or Depth(base, seq, stored)
-            if base != known.base or seq < known.seq:
+            known = self.depth.get(lane)
+            found = outbox_rows.recall(connection, lane, known.stored if known is not None else 0)
+            if known is not None and (
+                found.base != known.base or found.seq < known.seq or found.taken < known.taken
+            ):
                 raise OutboxReplaced(f"{self.path} was replaced while it was in use")
-            (waiting,) = connection.execute(
-                "SELECT coalesce(sum(length(payload)), 0) FROM batches WHERE lane = ?", (lane.value,)
-            ).fetchone()
-            self.depth[lane] = Depth(base, seq, max(stored, known.stored), stored, waiting)
+            self.depth[lane] = found
         self._notes = {**dict(connection.execute("SELECT key, value FROM notes")), **self._new_notes}
 
-    def _recall_keys(self, connection: sqlite3.Connection) -> None:
-        """Once, at start: a running agent's memory is ahead of the file."""
-        for row, name, count, packed in connection.execute("SELECT * FROM deliveries ORDER BY id"):
-            self._delivery_rows.setdefault(name, deque()).append((row, count))
-            keys = self.keys(name)
-            for identifier, content in unpack(packed):
-                keys.remember(identifier, content)
-
-    def _batches(self, samples: Mapping[Lane, Sequence[Sample]], now: int) -> Iterator[Stored]:
-        for lane, all_of_it in samples.items():
-            seq = self.depth[lane].seq
-            parts = [all_of_it[at : at + BATCH_SAMPLES] for at in range(0, len(all_of_it), BATCH_SAMPLES)]
-            while parts:
-                part = parts.pop(0)
-                payload = wire.encode(SampleBatch(self.edge, lane, seq + 1, tuple(part)))
-                if len(payload) > BATCH_BYTES and len(part) > 1:
-                    parts[:0] = [part[: len(part) // 2], part[len(part) // 2 :]]
-                    continue
-                seq += 1
-                yield Stored(lane, seq, payload, len(part), now)
+    def _rows(self, samples: Mapping[Lane, Sequence[Sample]], now: int) -> list[Row]:
+        rows: list[Row] = []
+        for lane, of_lane in samples.items():
+            depth = self.depth[lane]
+            batches = cut(self.edge, lane, of_lane, depth.seq if depth.is_short else None)
+            rows += [
+                Row(lane, place, each.seq or None, each.samples, now, each.checksum, 0, each.payload)
+                for place, each in enumerate(batches, depth.place + 1)
+            ]
+        return rows
 
     def _settle(self, batches: list[Stored]) -> list[Stored]:
-        if batches:
-            self._unsure = None
         for batch in batches:
-            # A reader goes on from memory only where memory has no gap, so a full memory takes no more
-            # until it is empty again.
-            recent = self._recent[batch.lane]
-            with self._memory:
-                if self._recent_bytes[batch.lane] < _RECENT_BYTES and (
-                    not recent or batch.seq - 1 in recent or batch.seq - 1 == self.depth[batch.lane].stored
-                ):
-                    recent[batch.seq] = batch
-                    self._recent_bytes[batch.lane] += len(batch.payload)
+            depth = self.depth[batch.lane]
+            depth.seq, depth.numbered = max(depth.seq, batch.seq), max(depth.numbered, batch.place)
+            self._recent[batch.lane].add(batch, depth.stored)
         return batches
 
     def _trim(self, connection: sqlite3.Connection) -> Callable[[], None]:
@@ -315,12 +324,11 @@ class Outbox:
         for lane, depth in self.depth.items():
             upto = depth.stored
             if upto > depth.trimmed:
-                (size,) = connection.execute(
-                    "SELECT coalesce(sum(length(payload)), 0) FROM batches WHERE lane = ? AND seq <= ?",
-                    (lane.value, upto),
-                ).fetchone()
-                connection.execute("DELETE FROM batches WHERE lane = ? AND seq <= ?", (lane.value, upto))
-                connection.execute("UPDATE lanes SET stored = ? WHERE lane = ?", (upto, lane.value))
+                _, samples, size = outbox_rows.delete(connection, lane, depth.trimmed + 1, upto)
+                connection.execute("DELETE FROM packs WHERE lane = ? AND last <= ?", (lane, upto))
+                connection.execute(
+                    "UPDATE lanes SET stored = ?, sent = sent + ? WHERE lane = ?", (upto, samples, lane)
+                )
                 freed.append((depth, upto, size))
 
         def book() -> None:
@@ -330,40 +338,22 @@ class Outbox:
 
         return book
 
-    def _write_deliveries(self, connection: sqlite3.Connection, group: Group) -> Callable[[], None]:
-        """Add the group's keys and forget rows whose every identifier must have been used again since."""
-        changes: list[tuple[deque[tuple[int, int]], tuple[int, int], int]] = []
-        for name, keys in group.deliveries.items():
-            added = connection.execute(
-                "INSERT INTO deliveries (connection, count, keys) VALUES (?, ?, ?)",
-                (name, len(keys), pack(keys)),
-            ).lastrowid
-            rows = self._delivery_rows.setdefault(name, deque())
-            total = len(keys) + sum(count for _, count in rows)
-            old = 0
-            for _, count in rows:
-                if total - count < _DELIVERIES_KEPT:
-                    break
-                total -= count
-                old += 1
-            gone = [(row,) for row, _ in islice(rows, old)]
-            connection.executemany("DELETE FROM deliveries WHERE id = ?", gone)
-            changes.append((rows, (added or 0, len(keys)), old))
+    def _measure(self, connection: sqlite3.Connection) -> None:
+        """How much may wait: what is there, free pages in the file, and what the disk can spare.
 
-        def book() -> None:
-            for rows, row, old in changes:
-                rows.append(row)
-                for _ in range(old):
-                    rows.popleft()
-
-        return book
+        A little may always wait: with a link nothing stays long, and the disk itself has the last word.
+        """
+        found = os.statvfs(self.path.parent)
+        spare = max(0, found.f_bavail * found.f_frsize - self.limits.spare)
+        room = self._bytes + outbox_rows.free_bytes(connection) + spare
+        self.capacity = min(self.limits.bytes, max(room, _ALWAYS))
 
 
 def _taken(samples: Mapping[Lane, Sequence[Sample]]) -> bytes:
     """JSON: [[lane, source, samples], …]."""
     return json.encode(
         [
-            (lane.value, source, count)
+            (lane, source, count)
             for lane, of_lane in samples.items()
             for source, count in Counter([sample.source for sample in of_lane]).items()
         ]

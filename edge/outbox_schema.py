@@ -3,12 +3,15 @@
 Readers (``gridwarden audit``) open the file ``mode=ro``: `taken` and `batches` come from the same
 commits, so one read transaction sees balanced books.
 
+Every row of `batches` has a *place* in the order of its lane; a number for the way to the core it gets
+either with its commit or, when others wait before it, shortly before it is sent (docs/decisions/0007).
 A new outbox begins to count at a random number (`readings.numbers`): whatever an earlier outbox of this
 edge sent is done everywhere, and a number used twice would make its batch vanish as a repetition.
 """
 
 import secrets
 import sqlite3
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -16,27 +19,40 @@ from readings import Lane
 from readings.numbers import LIFE_BITS, LIVES_BITS, base_of
 from supervision.locks import InUse, Lock
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 
 _TABLES: Final = """
-CREATE TABLE IF NOT EXISTS lanes (          -- the last sequence number given out, and the last one stored
+CREATE TABLE IF NOT EXISTS lanes (
     lane TEXT PRIMARY KEY,
     base INTEGER NOT NULL,                  -- the first number given out is base + 1
-    seq INTEGER NOT NULL,
-    stored INTEGER NOT NULL
+    seq INTEGER NOT NULL,                   -- the last number given out
+    numbered INTEGER NOT NULL,              -- up to this place every row belongs to a number
+    stored INTEGER NOT NULL,                -- up to this place JetStream has everything
+    sent INTEGER NOT NULL DEFAULT 0         -- samples that were deleted because JetStream has them
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS batches (        -- what JetStream has not (or not yet known to have) stored
     lane TEXT NOT NULL,
-    seq INTEGER NOT NULL,
-    payload BLOB NOT NULL,                  -- readings.wire
+    place INTEGER NOT NULL,                 -- its place in the lane's order
+    seq INTEGER,                            -- its number; null: see packs, or none yet
     samples INTEGER NOT NULL,
     created INTEGER NOT NULL,               -- ns since 1970 UTC
-    PRIMARY KEY (lane, seq)
+    checksum INTEGER NOT NULL,              -- CRC-32 of the payload
+    level INTEGER NOT NULL DEFAULT 0,       -- how often it has been thinned
+    payload BLOB NOT NULL,                  -- readings.wire
+    PRIMARY KEY (lane, place)
 );
+CREATE TABLE IF NOT EXISTS packs (          -- rows that are sent together as one batch
+    lane TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,                  -- places, both included
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (lane, first)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS taken (          -- the edge's books: samples ever committed
     lane TEXT NOT NULL,
     source TEXT NOT NULL,
     samples INTEGER NOT NULL,
+    thinned INTEGER NOT NULL DEFAULT 0,     -- of these, left out because the outbox was nearly full
     PRIMARY KEY (lane, source)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS deliveries (     -- keys of broker messages (edge/deliveries.py), a row per commit
@@ -68,12 +84,12 @@ def lock(path: Path) -> Lock:
     """Take the writer's lock beside `path`. Raises `OutboxInUse`, `OutboxUnavailable`."""
     try:
         return Lock(path.with_suffix(".lock"))
-    except OSError as error:
-        raise OutboxUnavailable(f"{path}: {error.strerror or error}") from error
     except InUse as error:
         raise OutboxInUse(
             f"{path} is being written by another edge agent (process {error.process})"
-        ) from error
+        ) from None
+    except OSError as error:
+        raise OutboxUnavailable(f"{path}: {error.strerror or error}") from error
 
 
 def new_base() -> int:
@@ -84,7 +100,7 @@ def new_base() -> int:
 def connect(path: Path, edge: str, base: int | None = None) -> sqlite3.Connection:
     """A writing connection to the outbox of `edge`, its tables made where they are missing.
 
-    A new outbox counts from `base` + 1, by default a random number per lane.
+    A new outbox counts from `base` + 1, by default a random number per lane; its places begin there too.
     Raises `sqlite3.Error`, and `OutboxUnavailable` for a file of another edge or format.
     """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
@@ -94,17 +110,45 @@ def connect(path: Path, edge: str, base: int | None = None) -> sqlite3.Connectio
         connection.execute("PRAGMA cache_size = -512")  # kB; the books of thousands of devices fit
         connection.execute("PRAGMA journal_size_limit = 16777216")
         connection.execute("BEGIN IMMEDIATE")
+        before = _upgrade(connection)
         for statement in _TABLES.split(";\n"):
+            connection.execute(statement)
+        for statement in before:
             connection.execute(statement)
         _claim(connection, path, {"format": str(FORMAT), "edge": edge})
         for lane in Lane:
             first = new_base() if base is None else base
-            connection.execute("INSERT OR IGNORE INTO lanes VALUES (?1, ?2, ?2, ?2)", (lane.value, first))
+            connection.execute(
+                "INSERT OR IGNORE INTO lanes VALUES (?1, ?2, ?2, ?2, ?2, 0)", (lane.value, first)
+            )
         connection.execute("COMMIT")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _upgrade(connection: sqlite3.Connection) -> list[str]:
+    """Put the tables of format 2 aside; what to do once there are new ones."""
+    found = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'notes'").fetchone()
+    if (
+        not found
+        or not connection.execute(
+            "UPDATE notes SET value = ? WHERE key = 'format' AND value = '2'", (str(FORMAT),)
+        ).rowcount
+    ):
+        return []
+    connection.create_function("crc32", 1, zlib.crc32, deterministic=True)
+    for table in ("lanes", "batches"):
+        connection.execute(f"ALTER TABLE {table} RENAME TO {table}_2")
+    connection.execute("ALTER TABLE taken ADD COLUMN thinned INTEGER NOT NULL DEFAULT 0")
+    columns = "lane, seq, seq, samples, created, crc32(payload), 0, payload"
+    return [
+        "INSERT INTO lanes SELECT lane, base, seq, seq, stored, 0 FROM lanes_2",
+        f"INSERT INTO batches SELECT {columns} FROM batches_2",  # noqa: S608 - a constant
+        "DROP TABLE lanes_2",
+        "DROP TABLE batches_2",
+    ]
 
 
 def _claim(connection: sqlite3.Connection, path: Path, claims: dict[str, str]) -> None:

@@ -51,7 +51,7 @@ ALARMS_FIRST: Final = 5.0
 log = logging.getLogger("edge.uplink")
 
 Read = Callable[[Lane, int, int], Awaitable[Sequence[Stored]]]
-"""(lane, after, limit) → the batches that follow, from memory or disk."""
+"""(lane, place, limit) → the batches that follow the place, from memory or disk."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,9 @@ class LaneUplink:
         self._news = asyncio.Event()
         self._in_flight: deque[tuple[Stored, asyncio.Future[Any]]] = deque()
         self._sent = 0
-        self._repeated = outbox.depth[lane].seq
-        """Up to here a batch may have been published before."""
+        """The place of the last batch published on this connection."""
+        self._repeated = outbox.depth[lane].numbered
+        """Up to this place a batch may have been published before."""
         self._published = self._repeated
         self._live_from = 0
         self._lost = ""
@@ -122,7 +123,7 @@ class LaneUplink:
 
     def notify(self) -> None:
         """The outbox has something new."""
-        if self._outbox.depth[self.lane].seq > self._sent:
+        if self._outbox.depth[self.lane].place > self._sent:
             self._look()
             self._news.set()
 
@@ -133,7 +134,7 @@ class LaneUplink:
 
     def _look(self) -> None:
         """Bring `empty` and `clear` up to date."""
-        waiting = self._outbox.depth[self.lane].batches > 0
+        waiting = self._outbox.depth[self.lane].waits
         for event, holds in ((self.empty, not waiting), (self.clear, not waiting or self._refused)):
             if holds:
                 event.set()
@@ -220,11 +221,11 @@ class LaneUplink:
                     else:
                         headers = {"Nats-Msg-Id": self._id(batch)}
                     self._check_link()
-                    self._published = max(self._published, batch.seq)
+                    self._published = max(self._published, batch.place)
                     future = await stream.publish_async(self._subject, batch.payload, headers=headers)
                     self._in_flight.append((batch, future))
                     self._settled.clear()
-                    self._sent = batch.seq
+                    self._sent = batch.place
                 if self._in_flight:
                     await self._confirm()
                 else:
@@ -246,7 +247,7 @@ class LaneUplink:
             self._holding
             or room <= 0
             or size >= WINDOW_BYTES
-            or self._outbox.depth[self.lane].seq <= self._sent
+            or self._outbox.depth[self.lane].place <= self._sent
         ):
             return ()
         try:
@@ -272,7 +273,7 @@ class LaneUplink:
         while self._in_flight and self._in_flight[0][1].done():
             batch, future = self._in_flight[0]
             try:
-                if future.result().duplicate and batch.seq > self._repeated:
+                if future.result().duplicate and batch.place > self._repeated:
                     self._used_before(batch)
             except (APIError, JetStreamError) as error:
                 raise _Refused(_reason(error, self._subject)) from error
@@ -281,7 +282,7 @@ class LaneUplink:
                     raise
                 raise _LinkLost(self._lost or "connection closed") from error
             self._in_flight.popleft()
-            self._outbox.stored(batch.lane, batch.seq)
+            self._outbox.stored(batch)
             self.confirmed += 1
             self._refused = False
             self._tell("")

@@ -187,6 +187,7 @@ class Status:
             stored=sum(row.stored for row in rows),
             quarantined=sum(row.quarantined for row in rows),
             duplicates=sum(row.duplicates for row in rows),
+            thinned=sum(row.thinned for row in rows),
             first_difference=say(doubt) if doubt is not None else "",
             accounts=len(rows),
             rows=[
@@ -200,6 +201,7 @@ class Status:
                     stored=row.stored,
                     quarantined=row.quarantined,
                     duplicates=row.duplicates,
+                    thinned=row.thinned,
                     difference=row.difference,
                 )
                 for row in rows[:limit]

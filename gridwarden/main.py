@@ -269,7 +269,7 @@ def replay(
 
 
 @app.command(
-    help=_("Prove that the books balance: taken = waiting + in stream + stored + quarantined + duplicates.")
+    help=_("Prove that the books balance: every sample taken is in exactly one place.")
     + "\n\n"
     + _("Example: gridwarden audit --watch"),
 )

@@ -2,7 +2,7 @@
 
 For every device behind every edge and lane:
 
-    taken by the edge = waiting in its outbox + in the samples stream
+    taken by the edge = waiting in its outbox + thinned there + in the samples stream
                       + passed + quarantined + duplicates (normaliser)
     passed            = in the readings stream + stored + refused (each store)
 

@@ -38,6 +38,7 @@ class BookRow:
     stored: int = 0
     quarantined: int = 0
     duplicates: int = 0
+    thinned: int = 0
     difference: int = 0
     stage: str = ""
     unread: int = 0
@@ -116,6 +117,8 @@ class LaneAccounts:
         self._waiting = _sum(
             counts for seq, counts in waiting.items() if seq not in done and seq not in in_samples
         )
+        if outbox is not None:
+            self._waiting.update(outbox.unnumbered.get(lane, {}))
         base = outbox.base.get(lane, 0) if outbox is not None else 0
         self._under_way = samples is None and not cut.complete(done, waiting, base)
         self._stores: dict[str, _StoreNumbers] = {}
@@ -153,8 +156,9 @@ class LaneAccounts:
         row.taken = row.waiting + row.in_stream + outcomes.total()
         if self._outbox is not None and self._cut.life is not None:
             taken = sum(self._outbox.taken.get((self._lane, source), 0) for source in sources)
-            missing = taken - row.waiting - of_life
-            row.taken += missing
+            row.thinned = sum(self._outbox.thinned.get((self._lane, source), 0) for source in sources)
+            missing = taken - row.waiting - of_life - row.thinned
+            row.taken += row.thinned + missing
             if self._under_way and missing > 0:
                 row.in_stream += missing
             elif missing:

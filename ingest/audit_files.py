@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from ingest.database import StoreUnavailable, open_reader
 from ingest.sequences import Sequences
@@ -15,6 +16,13 @@ from readings import Lane, wire
 Account = tuple[int, str, str, str]
 """Life of the outbox, source, device, outcome."""
 
+_WAITING: Final = """
+SELECT lane, coalesce(seq, (SELECT iif(last >= place, packs.seq, NULL) FROM packs
+    WHERE packs.lane = batches.lane AND first <= place ORDER BY first DESC LIMIT 1)), payload
+FROM batches
+"""
+"""Rows with the number under which they were or will be sent; null while they have none."""
+
 
 @dataclass(frozen=True)
 class OutboxBooks:
@@ -22,6 +30,11 @@ class OutboxBooks:
 
     taken: dict[tuple[Lane, str], int] = field(default_factory=dict)
     waiting: dict[Lane, dict[int, Counter[str]]] = field(default_factory=dict)
+    """Batches that have a number and may have been sent."""
+    unnumbered: dict[Lane, Counter[str]] = field(default_factory=dict)
+    """What has no number yet and so is nowhere else."""
+    thinned: dict[tuple[Lane, str], int] = field(default_factory=dict)
+    """Samples left out because the outbox was nearly full."""
     base: dict[Lane, int] = field(default_factory=dict)
     """The outbox began to count after this number."""
     highest: dict[Lane, int] = field(default_factory=dict)
@@ -71,13 +84,19 @@ def read_outbox(path: Path) -> OutboxBooks:
             connection.execute("BEGIN")
             if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'taken'").fetchone():
                 return books
-            for lane, source, n in connection.execute("SELECT lane, source, samples FROM taken"):
+            for lane, source, n, thinned in connection.execute(
+                "SELECT lane, source, samples, thinned FROM taken"
+            ):
                 books.taken[Lane(lane), source] = n
+                books.thinned[Lane(lane), source] = thinned
             for lane, base, seq in connection.execute("SELECT lane, base, seq FROM lanes"):
                 books.base[Lane(lane)], books.highest[Lane(lane)] = base, seq
-            for lane, seq, payload in connection.execute("SELECT lane, seq, payload FROM batches"):
-                samples = wire.decode_samples(payload).samples
-                books.waiting.setdefault(Lane(lane), {})[seq] = Counter(s.source for s in samples)
+            for lane, seq, payload in connection.execute(_WAITING):
+                counts = Counter(sample.source for sample in wire.decode_samples(payload).samples)
+                if seq is None:
+                    books.unnumbered.setdefault(Lane(lane), Counter()).update(counts)
+                else:
+                    books.waiting.setdefault(Lane(lane), {}).setdefault(seq, Counter()).update(counts)
             connection.execute("COMMIT")
         except (sqlite3.Error, wire.MalformedBatch) as error:
             raise StoreUnavailable(f"{path}: {error}") from error

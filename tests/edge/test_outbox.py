@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from edge.outbox import Group, Limits, Outbox, OutboxInUse, OutboxReplaced, OutboxUnavailable
-from readings import Lane, Sample, wire
+from edge.outbox_rows import AHEAD
+from readings import Lane, Sample, SampleBatch, wire
 from readings.numbers import base_of, life_of
 from readings.vocabulary import MALFORMED
 
@@ -21,6 +22,13 @@ def sample(source: str = "z2m/kitchen", point: str = "smoke", value: bool | str 
 
 def group(alarm: int = 0, telemetry: int = 0) -> Group:
     return Group({Lane.ALARM: [sample()] * alarm, Lane.TELEMETRY: [sample(point="battery")] * telemetry})
+
+
+def confirm(outbox: Outbox, lane: Lane, upto: int) -> None:
+    """JetStream has the batches of `lane` up to this number."""
+    for batch in outbox.read(lane, outbox.depth[lane].stored, 10_000):
+        if batch.seq <= upto:
+            outbox.stored(batch)
 
 
 @pytest.fixture
@@ -49,7 +57,7 @@ def test_a_commit_gives_each_lane_its_own_numbers(outbox):
 def test_numbers_never_start_again_after_rows_are_deleted(path):
     box = Outbox(path, "e1", base=0)
     box.commit(group(alarm=1), 5)
-    box.stored(Lane.ALARM, 1)
+    confirm(box, Lane.ALARM, 1)
     box.close()
     again = Outbox(path, "e1", base=0)
     assert again.depth[Lane.ALARM].batches == 0
@@ -127,7 +135,7 @@ def test_what_was_not_confirmed_is_there_after_a_restart_in_order(path):
     box = Outbox(path, "e1", base=0)
     for now in range(5):
         box.commit(group(telemetry=1), now)
-    box.stored(Lane.TELEMETRY, 2)
+    confirm(box, Lane.TELEMETRY, 2)
     box.close()
     again = Outbox(path, "e1", base=0)
     assert [batch.seq for batch in again.read(Lane.TELEMETRY, 0, 9)] == [3, 4, 5]
@@ -140,13 +148,13 @@ def test_recent_batches_are_read_from_memory_without_gaps(outbox):
     for now in range(4):
         outbox.commit(group(telemetry=1), now)
     assert [batch.seq for batch in outbox.recent(Lane.TELEMETRY, 1, 2)] == [2, 3]
-    outbox.stored(Lane.TELEMETRY, 3)
+    confirm(outbox, Lane.TELEMETRY, 3)
     assert outbox.recent(Lane.TELEMETRY, 0, 9) == []
     assert [batch.seq for batch in outbox.recent(Lane.TELEMETRY, 3, 9)] == [4]
 
 
 def test_memory_takes_no_more_than_its_part_and_the_rest_comes_from_disk(outbox):
-    big = Group({Lane.TELEMETRY: [sample(value="x" * 4000)] * 120})
+    big = Group({Lane.TELEMETRY: [sample(value="x" * 4000)] * 60})
     for now in range(6):
         outbox.commit(big, now)
     in_memory = outbox.recent(Lane.TELEMETRY, 0, 99)
@@ -188,7 +196,7 @@ def test_telemetry_is_refused_before_alarms_are(path):
     while box.has_room(Lane.TELEMETRY):
         box.commit(group(telemetry=50), 1)
     assert box.has_room(Lane.ALARM)
-    box.stored(Lane.TELEMETRY, box.depth[Lane.TELEMETRY].seq)
+    confirm(box, Lane.TELEMETRY, box.depth[Lane.TELEMETRY].seq)
     box.trim()
     assert box.has_room(Lane.TELEMETRY)
     assert box.depth[Lane.TELEMETRY].bytes == 0
@@ -268,6 +276,78 @@ def test_a_folder_that_cannot_be_made_is_said_so(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutboxUnavailable, match="file"):
         Outbox(tmp_path / "file" / "outbox.db", "e1")
+
+
+FORMAT_2 = """
+CREATE TABLE lanes (lane TEXT PRIMARY KEY, base INTEGER NOT NULL, seq INTEGER NOT NULL,
+    stored INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE batches (lane TEXT NOT NULL, seq INTEGER NOT NULL, payload BLOB NOT NULL,
+    samples INTEGER NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (lane, seq));
+CREATE TABLE taken (lane TEXT NOT NULL, source TEXT NOT NULL, samples INTEGER NOT NULL,
+    PRIMARY KEY (lane, source)) WITHOUT ROWID;
+CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO notes VALUES ('format', '2'), ('edge', 'e1'), ('kept', 'yes');
+INSERT INTO lanes VALUES ('alarm', 70, 73, 71), ('telemetry', 500, 500, 500);
+INSERT INTO taken VALUES ('alarm', 'z2m/kitchen', 3);
+"""
+
+
+def test_an_outbox_of_the_format_before_goes_on_where_it_was(path):
+    payloads = [wire.encode(SampleBatch("e1", Lane.ALARM, seq, (sample(),))) for seq in (72, 73)]
+    with sqlite3.connect(path) as old:
+        old.executescript(FORMAT_2)
+        for seq, payload in zip((72, 73), payloads, strict=True):
+            old.execute("INSERT INTO batches VALUES ('alarm', ?, ?, 1, 9)", (seq, payload))
+    old.close()
+    for _ in range(2):
+        box = Outbox(path, "e1")
+        assert box.note("kept") == "yes"
+        depth = box.depth[Lane.ALARM]
+        assert [(b.seq, b.payload) for b in box.read(Lane.ALARM, depth.stored, 9)][:2] == [
+            (72, payloads[0]),
+            (73, payloads[1]),
+        ]
+        box.commit(group(alarm=1), 5)
+        box.close()
+    again = Outbox(path, "e1")
+    assert [batch.seq for batch in again.read(Lane.ALARM, 71, 9)] == [72, 73, 74, 75]
+    assert again.depth[Lane.ALARM].taken == 5
+    again.close()
+
+
+def test_what_waits_longer_gets_its_number_when_it_is_read_in_full_batches(path):
+    box = Outbox(path, "e1", base=0)
+    for now in range(AHEAD + 1_200):
+        box.commit(group(telemetry=1), now)
+    depth = box.depth[Lane.TELEMETRY]
+    assert (depth.seq, depth.batches) == (AHEAD, AHEAD + 1_200)
+    box.close()
+    box = Outbox(path, "e1", base=0)
+    place, seqs, samples = 0, [], 0
+    while batches := box.read(Lane.TELEMETRY, place, 9):
+        place = batches[-1].place
+        seqs += [batch.seq for batch in batches]
+        samples += sum(len(wire.decode_samples(batch.payload).samples) for batch in batches)
+        assert all(wire.decode_samples(batch.payload).seq == batch.seq for batch in batches)
+    assert seqs == [*range(1, AHEAD + 4)]  # 500 + 500 + 200
+    assert samples == AHEAD + 1_200
+    confirm(box, Lane.TELEMETRY, seqs[-1])
+    box.trim()
+    depth = box.depth[Lane.TELEMETRY]
+    assert (depth.batches, depth.bytes, depth.waits) == (0, 0, False)
+    assert [batch.seq for batch in box.commit(group(telemetry=1), 1)] == [seqs[-1] + 1]
+    box.close()
+
+
+def test_what_little_disk_there_is_limits_telemetry_and_not_alarms(path):
+    box = Outbox(path, "e1", Limits(bytes=1 << 40, spare=1 << 60))  # more than any disk has
+    taken = 0
+    while box.has_room(Lane.TELEMETRY):
+        box.commit(Group({Lane.TELEMETRY: [sample(value="x" * 4000)] * 100}), 1)
+        taken += 100 * 4000
+    assert 1 << 20 < taken < 8 << 20  # a little may always wait
+    assert box.has_room(Lane.ALARM)
+    box.close()
 
 
 def test_kill_9_between_commits_loses_nothing_that_was_reported(path):

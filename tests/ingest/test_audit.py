@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge.outbox import Group, Outbox, Stored
+from edge.outbox import Group, Limits, Outbox, Stored
+from edge.thinner import Thinner
 from ingest.audit import Books, audit, balance
 from ingest.books import read_quarantine
 from ingest.bus import Bus
@@ -67,7 +69,7 @@ class Edge:
                 samples_subject(edge, one.lane), one.payload, message_id(edge, one.lane, one.seq)
             )
             if forget:
-                self.outbox.stored(one.lane, one.seq)
+                self.outbox.stored(one)
         self.outbox.trim()
 
 
@@ -146,7 +148,7 @@ async def test_a_batch_that_a_new_outbox_loses_is_noticed(
         books = await settled(bus, tmp_path)
         assert books.balanced  # the others still wait
         for one in batches:
-            edge.outbox.stored(one.lane, one.seq)
+            edge.outbox.stored(one)
         edge.outbox.trim()
         books = await settled(bus, tmp_path)
     lost = sum(one.samples for one in batches if one.lane is Lane.TELEMETRY)
@@ -179,6 +181,53 @@ async def test_an_outbox_put_back_from_a_copy_is_named_and_its_batches_are_kept(
         replace_outbox(edge)
         await edge.send(bus, edge.take(3))
         assert (await settled(bus, tmp_path)).balanced
+
+
+async def test_thinned_samples_are_in_the_books_of_their_device_on_the_whole_way(
+    bus: Bus, site: Site, tmp_path: Path, edge: Edge
+) -> None:
+    """Two hours without a link, an outbox that gets full meanwhile, then everything that is left is sent."""
+
+    async def balances() -> Books:
+        quick = await asyncio.to_thread(balance, tmp_path, tmp_path / "edges")
+        books = await audit(bus.jetstream, tmp_path, tmp_path / "edges")
+        for found in (quick, books):
+            assert found.balanced, found.first_difference
+        return books
+
+    edge.outbox.limits = Limits(bytes=100_000, spare=0)
+    edge.outbox.trim()
+    now = NOW
+    worker = ThreadPoolExecutor(1)
+    thinner = Thinner(edge.outbox, worker, lambda: now)
+    taken = 0
+    for _ in range(720):
+        now += 10 * SECOND
+        samples = [sample("smoke-1", "battery", taken + n, now + n) for n in range(9)]
+        samples += [sample("stranger", "battery", n, now + n) for n in range(3)]
+        edge.outbox.commit(Group({Lane.TELEMETRY: samples}), now)
+        taken += len(samples)
+        if edge.outbox.fullness > 0.8:
+            await thinner.make_room()
+    worker.shutdown()
+    thinned = edge.outbox.depth[Lane.TELEMETRY].thinned
+    assert thinned > 0
+    books = await balances()
+    assert (total(books, "taken"), total(books, "thinned")) == (taken, thinned)
+    assert total(books, "waiting") == taken - thinned
+    async with Room(bus, site, tmp_path, [EmbeddedStore(tmp_path / "readings.db")]):
+        depth = edge.outbox.depth[Lane.TELEMETRY]
+        while depth.waits:
+            await edge.send(bus, edge.outbox.read(Lane.TELEMETRY, depth.stored, 5))
+            await balances()
+        books = await settled(bus, tmp_path)
+    assert books.balanced, books.first_difference
+    by_source = {row.source: row for row in books.rows}
+    assert sum(row.thinned for row in by_source.values()) == thinned
+    for source in ("z2m/smoke-1", "z2m/stranger"):
+        row = by_source[source]
+        assert row.thinned > 0
+        assert row.taken == row.stored + row.quarantined + row.thinned
 
 
 async def test_an_old_batch_that_comes_again_is_only_dropped(

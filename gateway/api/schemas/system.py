@@ -62,6 +62,7 @@ class BookRow(Schema):
     stored: int
     quarantined: int
     duplicates: int
+    thinned: int = Field(0, description="Left out by the edge because its outbox was nearly full.")
     difference: int = Field(description="0 when the account balances.")
 
 
@@ -77,6 +78,7 @@ class BooksOut(Schema):
     stored: int
     quarantined: int
     duplicates: int
+    thinned: int = Field(0, description="Left out by the edges because their outboxes were nearly full.")
     first_difference: str = Field("", description="The first stage that does not balance.")
     accounts: int = Field(0, description="How many accounts there are; `rows` are the first of them.")
     rows: list[BookRow] = Field(description="Accounts that do not balance first; at most `limit`.")

@@ -1,0 +1,201 @@
+"""The statements on the tables ``batches`` and ``packs``: reading, numbering, replacing, deleting rows.
+
+Each takes an open connection and raises `sqlite3.Error`; what changes something must stand inside a
+transaction. What the numbers mean says `edge.outbox`.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from edge.packing import fits, joined
+from edge.recent import Stored
+from readings import Lane
+
+AHEAD: Final = 128
+"""So many rows may have a number and still wait; what comes then gets its number later …"""
+_AHEAD_BYTES: Final = 4 * 1024 * 1024
+"""… and so it does when so many bytes wait."""
+_READ_BYTES: Final = 1024 * 1024
+"""Payload that is read at once, about."""
+
+
+class Row(NamedTuple):
+    """One row of the table ``batches``."""
+
+    lane: str
+    place: int
+    seq: int | None
+    samples: int
+    created: int
+    checksum: int
+    level: int
+    payload: bytes
+
+
+@dataclass
+class Depth:
+    """What of one lane is waiting. Places count rows in the lane's order."""
+
+    base: int
+    """The outbox began to count after this number."""
+    seq: int
+    """The last number given out."""
+    place: int
+    """The last place."""
+    numbered: int
+    """Up to this place every row belongs to a number."""
+    stored: int
+    """Up to this place JetStream has everything."""
+    trimmed: int
+    """Up to this place the rows are gone."""
+    batches: int
+    """Rows that still wait for JetStream."""
+    bytes: int
+    """Payload bytes of the rows that are there."""
+    taken: int
+    """Samples ever taken by this outbox."""
+    thinned: int
+    """Of these, left out because the outbox was nearly full."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything waits for JetStream."""
+        return self.place > self.stored
+
+    @property
+    def is_short(self) -> bool:
+        """Whether so little waits that what comes will be sent soon."""
+        return (
+            self.place == self.numbered
+            and self.place - self.stored < AHEAD
+            and self.bytes < _AHEAD_BYTES
+        )  # fmt: skip
+
+
+def recall(connection: sqlite3.Connection, lane: Lane, stored: int = 0) -> Depth:
+    """The depth of `lane` as the file says, where JetStream has everything up to `stored` at least."""
+    base, seq, numbered, trimmed = connection.execute(
+        "SELECT base, seq, numbered, stored FROM lanes WHERE lane = ?", (lane,)
+    ).fetchone()
+    last, size = connection.execute(
+        "SELECT max(place), coalesce(sum(length(payload)), 0) FROM batches WHERE lane = ?", (lane,)
+    ).fetchone()
+    taken, thinned = connection.execute(
+        "SELECT coalesce(sum(samples), 0), coalesce(sum(thinned), 0) FROM taken WHERE lane = ?", (lane,)
+    ).fetchone()
+    stored = max(stored, trimmed)
+    (waiting,) = connection.execute(
+        "SELECT count(*) FROM batches WHERE lane = ? AND place > ?", (lane, stored)
+    ).fetchone()
+    place = max(last or 0, numbered)
+    return Depth(base, seq, place, numbered, stored, trimmed, waiting, size, taken, thinned)
+
+
+def numbered(
+    connection: sqlite3.Connection, edge: str, lane: Lane, after: int, upto: int, limit: int
+) -> list[Stored]:
+    """At most `limit` batches that have a number, from the places after `after` up to `upto`."""
+    packs = {
+        first: (last, seq)
+        for first, last, seq in connection.execute(
+            "SELECT first, last, seq FROM packs WHERE lane = ? AND last > ? ORDER BY first LIMIT ?",
+            (lane, after, limit),
+        )
+    }
+    found: list[Stored] = []
+    size = 0
+    rows = _rows(connection, lane, after, upto)
+    for row in rows:
+        if row.seq is not None:
+            batch = Stored(lane, row.seq, row.payload, row.samples, row.created, row.place)
+        else:
+            last, seq = packs[row.place]
+            pack = [row]
+            while pack[-1].place < last:
+                pack.append(next(rows))
+            batch = _packed(edge, lane, seq, pack)
+        found.append(batch)
+        size += len(batch.payload)
+        if len(found) == limit or size >= _READ_BYTES:
+            break
+    return found
+
+
+def pack(connection: sqlite3.Connection, edge: str, lane: Lane, depth: Depth, limit: int) -> list[Stored]:
+    """Give numbers to the rows that follow, as many to each as fit into a batch; in a transaction."""
+    packs: list[list[Row]] = []
+    samples = size = total = 0
+    for row in _rows(connection, lane, depth.numbered, depth.place):
+        if packs and fits(samples, size, row.samples, len(row.payload)):
+            packs[-1].append(row)
+            samples, size = samples + row.samples, size + len(row.payload)
+        elif len(packs) == limit or total >= _READ_BYTES:
+            break
+        else:
+            packs.append([row])
+            samples, size = row.samples, len(row.payload)
+        total += len(row.payload)
+    batches = [_packed(edge, lane, seq, rows) for seq, rows in enumerate(packs, depth.seq + 1)]
+    connection.executemany(
+        "INSERT INTO packs VALUES (?, ?, ?, ?)",
+        [(lane, rows[0].place, each.place, each.seq) for rows, each in zip(packs, batches, strict=True)],
+    )
+    for last in batches[-1:]:
+        connection.execute(
+            "UPDATE lanes SET seq = ?, numbered = ? WHERE lane = ?", (last.seq, last.place, lane)
+        )
+    return batches
+
+
+def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Put in new rows; in a transaction."""
+    connection.executemany("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    connection.executemany(
+        "UPDATE lanes SET seq = ?2, numbered = ?3 WHERE lane = ?1",
+        {row.lane: (row.lane, row.seq, row.place) for row in rows if row.seq is not None}.values(),
+    )
+
+
+def delete(connection: sqlite3.Connection, lane: Lane, first: int, last: int) -> tuple[int, int, int]:
+    """Delete the rows at these places; (rows, samples, payload bytes). In a transaction."""
+    places = (lane, first, last)
+    rows, samples, size = connection.execute(
+        "SELECT count(*), coalesce(sum(samples), 0), coalesce(sum(length(payload)), 0) FROM batches"
+        " WHERE lane = ? AND place BETWEEN ? AND ?",
+        places,
+    ).fetchone()
+    connection.execute("DELETE FROM batches WHERE lane = ? AND place BETWEEN ? AND ?", places)
+    return rows, samples, size
+
+
+def raise_level(connection: sqlite3.Connection, lane: Lane, first: int, last: int) -> None:
+    """Note that thinning leaves these rows as they are; in a transaction."""
+    connection.execute(
+        "UPDATE batches SET level = level + 1 WHERE lane = ? AND place BETWEEN ? AND ?", (lane, first, last)
+    )
+
+
+def free_bytes(connection: sqlite3.Connection) -> int:
+    """Bytes of pages in the file that hold nothing."""
+    (pages,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    return int(pages) * int(size)
+
+
+def _rows(connection: sqlite3.Connection, lane: Lane, after: int, upto: int) -> Iterator[Row]:
+    return map(
+        Row._make,
+        connection.execute(
+            "SELECT lane, place, seq, samples, created, checksum, level, payload FROM batches"
+            " WHERE lane = ? AND place > ? AND place <= ? ORDER BY place",
+            (lane, after, upto),
+        ),
+    )
+
+
+def _packed(edge: str, lane: Lane, seq: int, rows: Sequence[Row]) -> Stored:
+    payload = joined(edge, lane, seq, (row.payload for row in rows))
+    samples = sum(row.samples for row in rows)
+    return Stored(lane, seq, payload, samples, rows[0].created, rows[-1].place, len(rows))
