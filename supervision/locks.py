@@ -58,6 +58,21 @@ class Lock:
         os.pwrite(self._file, " ".join(map(str, processes)).encode(), 0)
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock now."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
 def _holder(written: bytes) -> int | None:
     """The first process named in a lock file that is still there."""
     for word in written.split():
