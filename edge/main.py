@@ -12,26 +12,29 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from edge.agent import Agent
 from edge.installation import load_installation
 from edge.intake import Broker
 from edge.outbox import Limits, OutboxInUse, OutboxUnavailable
 from edge.uplink import Bus
+from links.addresses import objection_to
+from links.folder import LINK_FOLDER, InvalidLink, Link, exists
+from links.secret_files import SecretExposed, read_secret
 from registry.problems import InvalidConfiguration
 from supervision import EXIT_CONFIGURATION, EXIT_IN_USE
 from supervision.watchdog import Watchdog
+
+BUS_URL: Final = "nats://127.0.0.1:4222"
 
 
 def run_edge(
     site: Path,
     edge_id: str,
     data: Path,
-    bus_url: str,
+    bus: Bus,
     *,
-    user: str = "",
-    password: str = "",
-    credentials_file: str = "",
     broker: Broker | None = None,
     serial_folder: Path = Path("/dev"),
     limits: Limits | None = None,
@@ -44,7 +47,6 @@ def run_edge(
     Raises `registry.problems.InvalidConfiguration` (show its `problems`, stop), `OutboxInUse` (another
     agent runs on this data), `OutboxUnavailable` (the data folder cannot be written at start).
     """
-    bus = Bus(bus_url, user, password, credentials_file)
     installation = load_installation(
         site, edge_id, data, bus, broker=broker, serial_folder=serial_folder, limits=limits
     )
@@ -74,17 +76,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given.site,
             given.id,
             given.data,
-            given.bus,
-            user=given.user,
-            password=_password(given.password_file),
-            credentials_file=given.credentials_file,
-            broker=Broker(given.broker, given.broker_user, _password(given.broker_password_file)),
+            _bus(given),
+            broker=Broker(given.broker, given.broker_user, read_secret(given.broker_password_file)),
             serial_folder=given.serial_folder,
             limits=Limits(bytes=given.outbox_limit),
         )
     except InvalidConfiguration as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
+        return EXIT_CONFIGURATION
+    except (InvalidLink, SecretExposed) as error:
+        print(error, file=sys.stderr)
         return EXIT_CONFIGURATION
     except OutboxInUse as error:
         print(error, file=sys.stderr)
@@ -104,7 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("site", type=Path, help="the site folder")
     parser.add_argument("--id", required=True, help="which of the site's edges this is")
     parser.add_argument("--data", type=Path, default=Path("var/edges"), help="where outboxes are kept")
-    parser.add_argument("--bus", default="nats://127.0.0.1:4222", help="the NATS server")
+    parser.add_argument("--link", type=Path, help="folder of the enrolled box's link (DATA/ID/link)")
+    parser.add_argument("--bus", help=f"a NATS server to use without enrolment ({BUS_URL})")
     parser.add_argument("--user", default="", help="its user")
     parser.add_argument("--password-file", type=Path, help="file that holds the user's password")
     parser.add_argument("--credentials-file", default="", help="NATS credentials instead of a password")
@@ -116,5 +119,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _password(file: Path | None) -> str:
-    return file.read_text(encoding="utf-8").strip() if file is not None else ""
+def _bus(given: argparse.Namespace) -> Bus:
+    """The bus that this box is enrolled at, or the one named; raises `InvalidLink`, OSError."""
+    folder = given.link or given.data / given.id / LINK_FOLDER
+    if given.bus is None and (given.link is not None or exists(folder)):
+        return Bus.of(Link.read(folder, given.id))
+    bus = Bus(given.bus or BUS_URL, given.user, read_secret(given.password_file), given.credentials_file)
+    if objection := objection_to(bus.url, authenticated=bus.authenticated):
+        raise InvalidLink(objection)
+    return bus

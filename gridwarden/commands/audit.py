@@ -12,11 +12,11 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from gateway.config import read_secret
 from gridwarden.console_text import complain, say, stop, tell, translate
 from ingest.audit import Books, audit, balance
 from ingest.bus import Bus, BusUnavailable, Credentials
 from ingest.database import StoreUnavailable
+from links.secret_files import read_secret
 
 WIDTH: Final = 120
 """Columns where the output is no terminal."""
