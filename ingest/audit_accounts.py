@@ -36,6 +36,8 @@ class BookRow:
     waiting: int = 0
     in_stream: int = 0
     stored: int = 0
+    """What is there now: without what has expired since it was stored."""
+    expired: int = 0
     quarantined: int = 0
     duplicates: int = 0
     thinned: int = 0
@@ -51,6 +53,7 @@ class _StoreNumbers:
     """One store, restricted to the batches that the ledger had."""
 
     stored: Counter[str]
+    expired: Counter[str]
     refused: Counter[str]
     coming: Counter[str]
     """Readings by device in the stream that the store has not done."""
@@ -132,6 +135,7 @@ class LaneAccounts:
             ]
             self._stores[name] = _StoreNumbers(
                 stored=_by_device(totals, STORED),
+                expired=books.expired(edge, lane),
                 refused=_by_device(totals, QUARANTINED),
                 coming=_sum(coming),
                 behind=readings is None and not cut.covers(has, done),
@@ -177,8 +181,10 @@ class LaneAccounts:
             missing = passed - stored - refused - coming
             if numbers.behind and missing > 0:
                 coming, missing = coming + missing, 0
+            gone = sum(numbers.expired[device] for device in devices)
+            stored -= gone
             if not row.stores:
-                row.stored = stored
+                row.stored, row.expired = stored, gone
                 row.in_stream += coming
                 row.quarantined += refused
             row.stores[name] = stored
