@@ -17,7 +17,7 @@ from typing import Final
 from edge.agent import Agent
 from edge.installation import load_installation
 from edge.intake import Broker
-from edge.outbox import Limits, OutboxInUse, OutboxUnavailable
+from edge.outbox import Limits, OutboxInUse, OutboxUnusable
 from edge.uplink import Bus
 from links.addresses import objection_to
 from links.folder import LINK_FOLDER, InvalidLink, Link, exists
@@ -27,6 +27,8 @@ from supervision import EXIT_CONFIGURATION, EXIT_IN_USE
 from supervision.watchdog import Watchdog
 
 BUS_URL: Final = "nats://127.0.0.1:4222"
+RESERVE: Final = 16 << 20
+"""Bytes of the disk that an agent keeps back for alarms: about 250,000 samples of the alarm lane."""
 
 
 def run_edge(
@@ -45,7 +47,8 @@ def run_edge(
     MQTT connections whose settings name none, `serial_folder` serial ports that are no absolute path.
 
     Raises `registry.problems.InvalidConfiguration` (show its `problems`, stop), `OutboxInUse` (another
-    agent runs on this data), `OutboxUnavailable` (the data folder cannot be written at start).
+    agent runs on this data), `OutboxUnusable` (the data folder is none, or another edge's). A disk that is
+    full or broken at start is no reason to stop: what is read goes straight to the bus.
     """
     installation = load_installation(
         site, edge_id, data, bus, broker=broker, serial_folder=serial_folder, limits=limits
@@ -79,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _bus(given),
             broker=Broker(given.broker, given.broker_user, read_secret(given.broker_password_file)),
             serial_folder=given.serial_folder,
-            limits=Limits(bytes=given.outbox_limit),
+            limits=Limits(given.outbox_limit, spare=given.disk_spare, reserve=given.disk_reserve),
         )
     except InvalidConfiguration as error:
         for problem in error.problems:
@@ -91,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OutboxInUse as error:
         print(error, file=sys.stderr)
         return EXIT_IN_USE
-    except (OutboxUnavailable, OSError) as error:
+    except (OutboxUnusable, OSError) as error:
         print(error, file=sys.stderr)
         return os.EX_IOERR
     return 0
@@ -116,6 +119,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--broker-password-file", type=Path, help="file that holds that user's password")
     parser.add_argument("--serial-folder", type=Path, default=Path("/dev"), help="where serial ports lie")
     parser.add_argument("--outbox-limit", type=int, default=Limits.bytes, help="bytes that may wait")
+    parser.add_argument(
+        "--disk-spare", type=int, default=Limits.spare, help="bytes of the disk that telemetry leaves free"
+    )
+    parser.add_argument(
+        "--disk-reserve", type=int, default=RESERVE, help="bytes of the disk kept back for alarms"
+    )
     return parser
 
 

@@ -147,8 +147,8 @@ class LaneUplink:
         self._in_flight: deque[tuple[Stored, asyncio.Future[Any]]] = deque()
         self._sent = 0
         """The place of the last batch published on this connection."""
-        self._repeated = outbox.depth[lane].numbered
-        """Up to this place a batch may have been published before."""
+        self._repeated = 0
+        """Up to this place this process has published batches on earlier connections."""
         self._published = self._repeated
         self._live_from = 0
         self._lost = ""
@@ -162,6 +162,20 @@ class LaneUplink:
         if self._outbox.depth[self.lane].place > self._sent:
             self._look()
             self._news.set()
+
+    async def straight(self, seq: int, payload: bytes) -> bool:
+        """Publish a batch that is in no outbox; whether JetStream has it now."""
+        if self.client is None or not self.up:
+            return False
+        headers = {"Nats-Msg-Id": message_id(self._outbox.edge, self.lane, seq)}
+        try:
+            await self.client.jetstream().publish(
+                self._subject, payload, timeout=CONFIRM_LIMIT, headers=headers
+            )
+        except (nats.errors.Error, JetStreamError, OSError, TimeoutError) as error:
+            log.warning("lane %s: not taken past the outbox: %s", self.lane.value, error)
+            return False
+        return True
 
     async def settle(self) -> None:
         """Send nothing more, and wait until what is in flight is confirmed: it need not be sent again."""
@@ -303,7 +317,7 @@ class LaneUplink:
         while self._in_flight and self._in_flight[0][1].done():
             batch, future = self._in_flight[0]
             try:
-                if future.result().duplicate and batch.place > self._repeated:
+                if future.result().duplicate and batch.place > self._published_before:
                     self._used_before(batch)
             except (APIError, JetStreamError) as error:
                 raise _Refused(_reason(error, self._subject)) from error
@@ -319,6 +333,10 @@ class LaneUplink:
         if not self._in_flight:
             self._settled.set()
         self._look()
+
+    @property
+    def _published_before(self) -> int:
+        return max(self._repeated, self._outbox.numbered_before[self.lane])
 
     def _used_before(self, batch: Stored) -> None:
         """JetStream has had a batch of this number, and this one was published for the first time."""
