@@ -15,8 +15,11 @@ import yaml
 
 from language import N_, Message
 from registry.problems import InvalidConfiguration, Part, Problem, shown
+from registry.yaml_limits import TooCostly, check_limits
 
 _LARGEST: Final = 32 * 1024 * 1024
+_LONGEST_NUMBER: Final = 40
+"""Characters of a whole number: what no 64 bits hold is a slip, and thousands of digits cannot be shown."""
 
 
 class _CoreLoader(yaml.CSafeLoader):
@@ -130,8 +133,12 @@ class Document:
 
     def _scalar(self, node: yaml.ScalarNode) -> str | int | float | bool | None:
         text = node.value
+        tag = node.tag.removeprefix("tag:yaml.org,2002:")
+        if tag == "int" and len(text) > _LONGEST_NUMBER:
+            self._report(node, Message(N_("the number has too many digits")))
+            return str(text)
         try:
-            match node.tag.removeprefix("tag:yaml.org,2002:"):
+            match tag:
                 case "str":
                     return str(text)
                 case "null":
@@ -168,12 +175,16 @@ def parse_yaml(text: str, file: Path) -> Document:
     Raises `InvalidConfiguration`.
     """
     try:
+        check_limits(_CoreLoader(text))
         loader = _CoreLoader(text)
         try:
             root = loader.get_single_node()
         finally:
             loader.dispose()
         return Document(file, root)
+    except TooCostly as error:
+        problem = Problem(file, error.line, error.column, "", "", error.message)
+        raise InvalidConfiguration([problem]) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -183,8 +194,14 @@ def parse_yaml(text: str, file: Path) -> Document:
         raise InvalidConfiguration([Problem(file, line, column, "", "", message, _hint(error))]) from error
     except yaml.YAMLError as error:
         raise InvalidConfiguration([_unreadable(file, " ".join(str(error).split()))]) from error
-    except RecursionError as error:
-        raise InvalidConfiguration([_unusable(file, Message(N_("the file is nested too deeply")))]) from error
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have (too long, a NUL in it) has none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def read_text(path: Path, encodings: tuple[str, ...] = ("utf-8-sig",)) -> str:
