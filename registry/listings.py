@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -20,6 +20,9 @@ from registry.tables import Table, read_table
 from registry.validation import problems_from_pydantic
 
 M = TypeVar("M", bound=Model)
+
+_MOST_PROBLEMS: Final = 1_000
+"""Mistakes told of one list: a file of another kind under our name has one in every line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +104,19 @@ def validated(model: type[M], listing: Listing, problems: list[Problem]) -> list
     try:
         items = [*_list_of(model).validate_python(listing.entries)]
     except ValidationError:
-        items = [_validated_one(model, listing, index, problems) for index in range(len(listing.entries))]
+        items = [*_one_by_one(model, listing, problems)]
     return [Draft(item, listing, index) for index, item in enumerate(items) if item is not None]
+
+
+def _one_by_one(model: type[M], listing: Listing, problems: list[Problem]) -> Iterator[M | None]:
+    before = len(problems)
+    for index in range(len(listing.entries)):
+        if len(problems) - before > _MOST_PROBLEMS:
+            line, column = listing.positions.position(listing.path(index))
+            message = Message(N_("so much is wrong here that the rest of the file was not looked at"))
+            problems.append(Problem(listing.file, line, column, listing.where(index), "", message))
+            return
+        yield _validated_one(model, listing, index, problems)
 
 
 def _validated_one(model: type[M], listing: Listing, index: int, problems: list[Problem]) -> M | None:

@@ -19,7 +19,7 @@ from registry.head import read_site_file
 from registry.listings import Draft, Drafts, Listing, collected, listing_in, read_listing, unread
 from registry.model import Model
 from registry.problems import InvalidConfiguration, Problem, did_you_mean, in_reading_order, shown
-from registry.reading_files import Document
+from registry.reading_files import Document, is_file
 from registry.site import Site
 from registry.types_folder import read_types
 from registry.wiring import edge_device, read_device_listings, read_edges
@@ -116,7 +116,7 @@ class _Lists:
         value = self._data.get(key)
         if isinstance(value, str) and self._document is not None:
             file = self._folder / value
-            if Path(value).name != value or file.suffix.lower() not in _SUFFIXES or not file.is_file():
+            if Path(value).name != value or file.suffix.lower() not in _SUFFIXES or not is_file(file):
                 self._problems.append(self._no_file(self._document, key, value))
                 return [unread(file)]
         elif value is not None and self._document is not None:

@@ -5,20 +5,26 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from language import N_, Message
+from registry.problems import shown
 
 
 class Invalid(ValueError):
     """A value that breaks a rule no type can state; `message` says which, for people."""
 
     def __init__(self, template: str, **values: object) -> None:
-        self.message = Message(template, values)
+        self.message = Message(template, {name: _short(value) for name, value in values.items()})
         super().__init__(str(self.message))
 
 
-class Model(BaseModel):
-    """Frozen; an unknown key is an error (the loader adds what was probably meant)."""
+def _short(value: object) -> object:
+    """A text of any length as a sentence can hold it."""
+    return shown(value, limit=200) if isinstance(value, str) else value
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+class Model(BaseModel):
+    """Frozen; an unknown key is an error (the loader adds what was probably meant), and so is `.nan`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
 
 
 def _by_language(value: object) -> object:

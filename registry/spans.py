@@ -1,6 +1,7 @@
 """Lengths of time as people write limits: ``90s``, ``15m``, ``4h``, ``3d``, ``1d 4h``."""
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -9,8 +10,10 @@ from pydantic import BeforeValidator, PlainSerializer
 from language import N_
 from registry.model import Invalid
 
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)\s*")
+_PART: Final = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*(s|m|h|d)\s*", re.ASCII)
 _SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
+LONGEST_DAYS: Final = 3_660
+"""Ten years: a limit beyond is a slip, and its end would lie outside every calendar."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,14 +53,20 @@ def length(text: str) -> Length:
         at = part.end()
     if at != len(text) or days != int(days) or not (days or seconds):
         raise Invalid(N_("`{text}` is no length of time; write 90s, 15m, 4h, 3d or 1d 4h"), text=text)
-    return Length(int(days), seconds)
+    return _within_reason(Length(int(days), seconds), text)
+
+
+def _within_reason(found: Length, text: object) -> Length:
+    if not found.wall_seconds <= LONGEST_DAYS * 86_400:
+        raise Invalid(N_("`{text}` is longer than ten years"), text=text)
+    return found
 
 
 def _from_any(value: object) -> Any:
     if isinstance(value, str):
         return length(value.strip())
     if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
-        return Length(0, float(value))
+        return _within_reason(Length(0, float(min(value, sys.float_info.max))), value)
     if isinstance(value, Length):
         return value
     raise Invalid(N_("`{text}` is no length of time; write 90s, 15m, 4h, 3d or 1d 4h"), text=value)

@@ -50,6 +50,8 @@ _CHINESE: Final = {
 }
 
 _LANGUAGES: Final = ("zh", "en")
+_MOST_COLUMNS: Final = 500
+"""A spreadsheet with its own columns beside ours has some dozens."""
 _MAPPINGS: Final = frozenset({"overrides"})
 
 
@@ -119,9 +121,15 @@ def _add_header(
     table: Table, line: int, cells: list[str], columns: frozenset[str], required: frozenset[str]
 ) -> None:
     """Take the columns' names in order; an empty name marks a column to leave out."""
+    if len(cells) > _MOST_COLUMNS:
+        message = Message(
+            N_("the heading has {cells} columns; a table here has at most {most}"),
+            {"cells": len(cells), "most": _MOST_COLUMNS},
+        )
+        raise InvalidConfiguration([Problem(table.file, line, None, "", shown(cells[0]), message)])
     allowed = columns | {f"{name}_{language}" for name in columns & {"name"} for language in _LANGUAGES}
     for cell in cells:
-        written = cell.strip()
+        written = shown(cell.strip())
         name = _CHINESE.get(written, written.lower().replace(" ", "_"))
         suggestion = None
         if name and name in table.header:

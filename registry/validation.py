@@ -16,6 +16,9 @@ from registry.problems import Part, Positions, Problem, did_you_mean, dotted, sh
 
 _SECRET: Final = re.compile(r"pass(word|wd|phrase)?|secret|token|api_?key", re.IGNORECASE)
 
+MOST_MISTAKES: Final = 200
+"""Mistakes told of one object; nobody mends more at once, and each costs a search for what was meant."""
+
 _SENTENCES: Final[dict[str, str]] = {
     "missing": N_("`{key}` is missing"),
     "extra_forbidden": N_("unknown key `{key}`"),
@@ -91,8 +94,14 @@ def problems_from_pydantic(
     path in `Problem.where`. With `model` (the type that was validated) an unknown key gets the key that
     was probably meant. Of a union's branches only the one that got furthest is reported.
     """
-    located = [_located(detail, positions, base) for detail in error.errors(include_url=False)]
-    return [_problem(spot, positions, file, where, base, model) for spot in _best_branches(located)]
+    details = error.errors(include_url=False)
+    located = [_located(detail, positions, base) for detail in details[:MOST_MISTAKES]]
+    found = [_problem(spot, positions, file, where, base, model) for spot in _best_branches(located)]
+    if len(details) > MOST_MISTAKES:
+        line, column = positions.position(base)
+        message = Message(N_("{count} more mistakes are not shown"), {"count": len(details) - MOST_MISTAKES})
+        found.append(Problem(file, line, column, where, "", message))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

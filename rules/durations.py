@@ -15,7 +15,7 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 _UNITS: Final = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": MILLISECOND}
-_PART: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|d|h|m|s)\s*")
+_PART: Final = re.compile(r"\s*(\d{1,12}(?:\.\d{1,12})?)\s*(ms|d|h|m|s)\s*", re.ASCII)
 
 
 def nanoseconds(text: str) -> int:
