@@ -1,8 +1,13 @@
 """What a driver saw on the wire, in the device's own words."""
 
+from typing import Annotated
+
 import msgspec
 
 from readings.lanes import Lane
+
+Nanoseconds = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+"""A time since 1970-01-01 UTC; from the bus only what a database can hold."""
 
 Scalar = bool | int | float | str
 """A value of one point: a switch, a count, a measurement or a word."""
@@ -25,8 +30,8 @@ class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
     source: str
     point: str
     value: Scalar
-    taken: int
-    time: int = 0
+    taken: Nanoseconds
+    time: Nanoseconds = 0
     unit: str = ""
     event: str = ""
 

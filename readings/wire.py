@@ -13,6 +13,8 @@ FORMAT = b"\x01"
 
 _encoder = msgspec.msgpack.Encoder()
 _samples = msgspec.msgpack.Decoder(SampleBatch)
+_REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""Beside msgspec's own: a text that is no UTF-8, and a field of a newer version nested without end."""
 _readings = msgspec.msgpack.Decoder(ReadingBatch)
 
 
@@ -36,7 +38,7 @@ def decode_samples(payload: bytes) -> SampleBatch:
     """The sample batch in `payload`; raises `MalformedBatch`."""
     try:
         return _samples.decode(_body(payload))
-    except msgspec.DecodeError as error:
+    except _REFUSED as error:
         raise MalformedBatch(str(error)) from error
 
 
@@ -44,7 +46,7 @@ def decode_readings(payload: bytes) -> ReadingBatch:
     """The reading batch in `payload`; raises `MalformedBatch`."""
     try:
         return _readings.decode(_body(payload))
-    except msgspec.DecodeError as error:
+    except _REFUSED as error:
         raise MalformedBatch(str(error)) from error
 
 
