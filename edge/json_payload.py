@@ -52,9 +52,9 @@ def flat(values: Mapping[str, Any], source: str) -> Iterator[tuple[str, Scalar]]
         if (value is True or value is False or type(value) is float) and len(point) <= _LONGEST_POINT:
             yield point, value
         elif type(value) is int:
-            yield _name(point, source), _number(value, source)
+            yield point_name(point, source), _number(value, source)
         elif value is not None:
-            yield from _composite(_name(point, source), value, source, 1)
+            yield from _composite(point_name(point, source), value, source, 1)
 
 
 def _composite(point: str, value: Any, source: str, depth: int) -> Iterator[tuple[str, Scalar]]:
@@ -62,7 +62,7 @@ def _composite(point: str, value: Any, source: str, depth: int) -> Iterator[tupl
         raise Malformed("nested too deeply", source)
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _composite(_name(f"{point}.{key}", source), inner, source, depth + 1)
+            yield from _composite(point_name(f"{point}.{key}", source), inner, source, depth + 1)
         return
     if isinstance(value, list):
         value = msgspec.json.encode(value).decode()
@@ -75,7 +75,8 @@ def _composite(point: str, value: Any, source: str, depth: int) -> Iterator[tupl
         yield point, value
 
 
-def _name(point: str, source: str) -> str:
+def point_name(point: str, source: str) -> str:
+    """`point` when it is short enough for a point's name; raises `Malformed`."""
     if len(point) > _LONGEST_POINT:
         raise Malformed(f"a name of {len(point)} characters", source)
     return point

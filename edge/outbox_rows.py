@@ -36,30 +36,27 @@ class Row(NamedTuple):
 
 @dataclass
 class Depth:
-    """What of one lane is waiting. Places count rows in the lane's order.
+    """What of one lane is waiting. Places count rows in the lane's order."""
 
-    All zero while the file could not be opened yet.
-    """
-
-    base: int = 0
+    base: int
     """The outbox began to count after this number."""
-    seq: int = 0
+    seq: int
     """The last number given out."""
-    place: int = 0
+    place: int
     """The last place."""
-    numbered: int = 0
+    numbered: int
     """Up to this place every row belongs to a number."""
-    stored: int = 0
+    stored: int
     """Up to this place JetStream has everything."""
-    trimmed: int = 0
+    trimmed: int
     """Up to this place the rows are gone."""
-    batches: int = 0
+    batches: int
     """Rows that still wait for JetStream."""
-    bytes: int = 0
+    bytes: int
     """Payload bytes of the rows that are there."""
-    taken: int = 0
+    taken: int
     """Samples ever taken by this outbox."""
-    thinned: int = 0
+    thinned: int
     """Of these, left out because the outbox was nearly full."""
 
     @property

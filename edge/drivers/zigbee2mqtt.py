@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final
 from pydantic import Field
 
 from edge.intake import DriverContext, Intake
-from edge.json_payload import LONGEST_TEXT, Malformed, flat, parse
+from edge.json_payload import LONGEST_TEXT, Malformed, flat, parse, point_name
 from edge.mqtt_intake import MqttSession, MqttSettings
 from readings import Sample, Scalar
 from registry.model import Model
@@ -25,6 +25,9 @@ from registry.model import Model
 _AVAILABILITY: Final = "/availability"
 _REQUESTS: Final = ("/set", "/get")
 _LONGEST_NAME: Final = 128
+_LATEST_YEAR: Final = 2262
+_LATEST_MS: Final = 9_200_000_000_000
+"""Where nanoseconds since 1970 leave 64 bits: a time beyond says nothing."""
 
 
 class Zigbee2MqttSettings(MqttSettings):
@@ -75,7 +78,8 @@ class Decoder:
                 return self._availability(name.removesuffix(_AVAILABILITY), payload, now)
             parent, _, attribute = name.rpartition("/")
             if parent in self._known:
-                return [Sample(f"{self._connection}/{parent}", attribute, _attribute(payload), now)]
+                source = f"{self._connection}/{parent}"
+                return [Sample(source, point_name(attribute, source), _attribute(payload), now)]
         if not payload:
             return ()  # a retained message that was deleted says nothing
         source = self._source(name)
@@ -108,19 +112,19 @@ def _attribute(payload: bytes) -> Scalar:
         value = parse(payload, "")
     except Malformed:
         value = payload.decode("utf-8", "replace")[:LONGEST_TEXT]
-    return value if isinstance(value, bool | int | float) else str(value)
+    return value if isinstance(value, bool | int | float) else str(value)[:LONGEST_TEXT]
 
 
 def _time(last_seen: object) -> int:
     """``last_seen`` (epoch in ms, or ISO 8601 with a zone) as ns; 0 when it says nothing usable."""
-    if isinstance(last_seen, int | float) and not isinstance(last_seen, bool) and 0 < last_seen < 1e14:
+    if isinstance(last_seen, int | float) and not isinstance(last_seen, bool) and 0 < last_seen < _LATEST_MS:
         return int(last_seen) * 1_000_000
     if isinstance(last_seen, str):
         try:
             when = datetime.fromisoformat(last_seen)
         except ValueError:
             return 0
-        if when.tzinfo is not None:
+        if when.tzinfo is not None and 1970 < when.year < _LATEST_YEAR:
             since = when - datetime(1970, 1, 1, tzinfo=UTC)
             return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
     return 0

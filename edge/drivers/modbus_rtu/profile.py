@@ -79,7 +79,7 @@ def _value(register: Register, answer: Sequence[int] | Sequence[bool]) -> Scalar
     words = answer if register.word_order == "big" else answer[::-1]
     raw: int | float = struct.unpack(_STRUCTS[register.type], struct.pack(f">{len(words)}H", *words))[0]
     if register.words:
-        return register.words.get(int(raw), str(raw))
+        return register.words.get(raw, str(raw))  # type: ignore[arg-type]  # 1.0 finds 1, NaN nothing
     if register.scale == 1.0 and register.offset == 0.0:
         return raw
     scaled = raw * register.scale + register.offset
