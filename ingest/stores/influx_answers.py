@@ -18,7 +18,7 @@ from typing import Final
 
 import httpx
 
-_DROPPED: Final = re.compile(r"\bdropped=(\d+)\b")
+_DROPPED: Final = re.compile(r"\bdropped=(\d{1,9})\b")
 _NOT_PARSED: Final = re.compile(r"unable to parse '(.*)': (.*)")
 _CONFLICT: Final = re.compile(
     r'input field "(?P<field>.+?)" on measurement "(?P<measurement>.+?)"'
@@ -137,7 +137,7 @@ def _told(answer: httpx.Response) -> tuple[str, dict[int, str]]:
     """The sentence, and what 3.x says about single lines."""
     try:
         told = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return answer.text.strip() or answer.reason_phrase, {}
     if not isinstance(told, dict):
         return str(told), {}

@@ -29,6 +29,12 @@ _LONGEST_WISH: Final = 300.0
 """A server that asks to be left alone for longer is asked again after so many seconds all the same."""
 
 
+UNREADABLE: Final = (
+    ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, RecursionError,
+)  # fmt: skip
+"""What taking apart an answer of another shape than InfluxDB's raises."""
+
+
 class DatabaseMissing(StoreUnavailable):
     """The server has no such database. Make it, or tell the operator."""
 
@@ -126,12 +132,16 @@ class InfluxClient:
             raise self._refused(answer)
         try:
             results: list[dict[str, Any]] = answer.json()["results"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreUnavailable(f"{self.settings.url}: unreadable answer: {error!r}") from error
-        for result in results:
-            if "error" in result:
-                raise self._query_error(str(result["error"]))
+            failed = next((str(result["error"]) for result in results if "error" in result), "")
+        except UNREADABLE as error:
+            raise self.unreadable(error) from error
+        if failed:
+            raise self._query_error(shown(failed))
         return results
+
+    def unreadable(self, error: Exception) -> StoreUnavailable:
+        """The exception for an answer that is not InfluxDB's: a proxy's page, half a body."""
+        return StoreUnavailable(f"{self.settings.url}: unreadable answer: {str(error)[:200]!r}")
 
     async def ping(self) -> str:
         """The server's version; empty when it does not say."""

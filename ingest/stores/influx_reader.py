@@ -2,17 +2,37 @@
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import wraps
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from ingest.stores import ROWS, Bucket, LatestRow, Row, Series, bucket_width
-from ingest.stores.influx_client import InfluxClient, InfluxSettings, identifier
+from ingest.stores.influx_client import UNREADABLE, InfluxClient, InfluxSettings, identifier
 from readings import Quality, Scalar
 from registry.device_types import Kind, Point
 from registry.site import Site
 
 _DEVICES: Final = 100
 """Devices named in one query."""
+
+
+_Asked = ParamSpec("_Asked")
+_Answer = TypeVar("_Answer")
+
+
+def _readable(
+    question: Callable[Concatenate["InfluxHistory", _Asked], Coroutine[Any, Any, _Answer]],
+) -> Callable[Concatenate["InfluxHistory", _Asked], Coroutine[Any, Any, _Answer]]:
+    """`question`; an answer of another shape (a proxy's page, half a body) is `StoreUnavailable`."""
+
+    @wraps(question)
+    async def asked(history: "InfluxHistory", /, *args: _Asked.args, **named: _Asked.kwargs) -> _Answer:
+        try:
+            return await question(history, *args, **named)
+        except UNREADABLE as error:
+            raise history._client.unreadable(error) from error
+
+    return asked
 
 
 class InfluxHistory:
@@ -26,6 +46,7 @@ class InfluxHistory:
         """Use `site` from the next question on."""
         self._site = site
 
+    @_readable
     async def latest(self, devices: Sequence[str]) -> list[LatestRow]:
         """The newest reading of every series of the devices; those the site does not know are missing."""
         by_type: dict[str, list[str]] = {}
@@ -42,6 +63,7 @@ class InfluxHistory:
         rows = [row for part in found for row in part]
         return sorted(rows, key=lambda row: (row.device, row.point))
 
+    @_readable
     async def series(
         self,
         device: str,
@@ -74,6 +96,7 @@ class InfluxHistory:
             buckets=await summarise(f"FROM {source} WHERE {where}", grouped, point, values), width=width
         )
 
+    @_readable
     async def counts(self, start: int, end: int) -> Mapping[tuple[str, str], int]:
         """Stored readings per (device, point); readings that are no number have no field to count."""
         measurements = sorted({kind.device_class for kind in self._site.types.values()})
@@ -119,7 +142,7 @@ class InfluxHistory:
             f"SELECT count({field}), min({field}), max({field}), mean({field}) {rest} {grouped}", values
         )
         return tuple(
-            Bucket(time, count, float(low), float(high), float(mean))
+            Bucket(int(time), int(count), float(low), float(high), float(mean))
             for time, count, low, high, mean in _values(result)
             if count
         )
@@ -137,8 +160,8 @@ class InfluxHistory:
         switched = dict(_values(on))
         return tuple(
             Bucket(
-                time,
-                count,
+                int(time),
+                int(count),
                 float(switched.get(time, 0) == count),
                 float(switched.get(time, 0) > 0),
                 switched.get(time, 0) / count,
@@ -158,7 +181,8 @@ def _values(result: Mapping[str, Any]) -> list[Any]:
 
 def _row(point: Point, columns: Sequence[Any]) -> Row:
     time, value, quality, received, event = columns
-    return Row(time, _value(point, value), quality or int(Quality.GOOD), received, event or "")
+    kept = None if received is None else int(received)
+    return Row(int(time), _value(point, value), int(quality or Quality.GOOD), kept, str(event or ""))
 
 
 def _value(point: Point, value: Any) -> Scalar:
