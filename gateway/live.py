@@ -18,6 +18,8 @@ KEPT: Final = 1000
 QUEUE: Final = 500
 BEAT_SECONDS: Final = 15.0
 READINGS_PER_EVENT: Final = 500
+LONGEST_NUMBER: Final = 20
+"""Digits of an event's number; a longer ``Last-Event-ID`` was never given out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class LiveFeed:
     def subscribe(self, devices: frozenset[str], last_event_id: str) -> Subscription:
         """A new listener, first given what it missed since `last_event_id`."""
         subscription = Subscription(devices)
-        if last_event_id.isdecimal():
+        if last_event_id.isdecimal() and len(last_event_id) <= LONGEST_NUMBER:
             last = int(last_event_id)
             oldest = self._kept[0].number if self._kept else self._number + 1
             if last + 1 < oldest and last < self._number:

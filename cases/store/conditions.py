@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import ColumnElement, Table, case, func, or_
@@ -14,6 +14,10 @@ from cases.store.shapes import AlarmFilter, CaseFilter
 Key = TypeVar("Key")
 
 _WILD: Final = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\"})
+
+
+_Stored = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+"""A number that a database column can hold."""
 
 
 class BadCursor(ValueError):
@@ -100,12 +104,12 @@ def cursor_of(*key: str | int) -> str:
 
 def alarm_cursor(after: str) -> tuple[int, int, str] | None:
     """The sort key (rank, raised, id) in `after`; None for an empty one. Raises `BadCursor`."""
-    return _cursor(after, tuple[int, int, str])
+    return _cursor(after, tuple[_Stored, _Stored, str])
 
 
 def case_cursor(after: str) -> tuple[str, int, str] | None:
     """The sort key (priority, opened, id) in `after`; None for an empty one. Raises `BadCursor`."""
-    return _cursor(after, tuple[str, int, str])
+    return _cursor(after, tuple[str, _Stored, str])
 
 
 def _cursor(after: str, shape: type[Key]) -> Key | None:
@@ -114,7 +118,7 @@ def _cursor(after: str, shape: type[Key]) -> Key | None:
     try:
         raw = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4))
         return msgspec.json.decode(raw, type=shape)
-    except (binascii.Error, ValueError) as error:
+    except (binascii.Error, ValueError, RecursionError) as error:
         raise BadCursor(after) from error
 
 
