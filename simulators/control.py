@@ -62,7 +62,7 @@ async def serve(path: Path, play: Player) -> None:
                 request = _play.decode(await reader.readuntil(b"\n"))
             except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                 return
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 await tell(Progress(0.0, N_("not understood: {reason}"), {"reason": str(error)}, "problem"))
                 return
             await _until_hung_up(play(request, tell), reader)

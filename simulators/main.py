@@ -18,7 +18,6 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 
 from language import N_, Message, preferred, translator
-from links.secret_files import read_secret
 from registry.devices import Device
 from registry.loading import load_site
 from registry.problems import InvalidConfiguration
@@ -229,7 +228,8 @@ def _wires(
 def _broker(options: Options) -> Broker | None:
     if options.broker is None:
         return None
-    return Broker.parse(options.broker, options.username, read_secret(options.password_file) or None)
+    password = options.password_file.read_text().strip() if options.password_file else None
+    return Broker.parse(options.broker, options.username, password)
 
 
 def _utc_offset(zone: str) -> float:

@@ -19,8 +19,14 @@ from readings import Scalar
 
 LARGEST: Final = 32 * 1024 * 1024
 """Bytes after which a record in a folder goes on in a new file."""
+LONGEST_LINE: Final = 1024 * 1024
+"""Bytes; a value's text may have 4,096 characters."""
 KEPT: Final = 8
 """Files of a record's folder that are kept, this one included."""
+
+
+class NotARecord(ValueError):
+    """The file is no record of what was sent, or is broken there. Give another one."""
 
 
 class Sent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -89,7 +95,14 @@ class Record:
 
 
 def read_record(path: Path) -> Iterator[Sent]:
-    """The values in a record, also in one whose simulator was killed; raises `msgspec.DecodeError`."""
+    """The values in a record, also in one whose simulator was killed; raises `NotARecord`, OSError."""
+    try:
+        yield from _lines_of(path)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, gzip.BadGzipFile, zlib.error) as error:
+        raise NotARecord(f"{path}: {error}") from error
+
+
+def _lines_of(path: Path) -> Iterator[Sent]:
     decode = msgspec.json.Decoder(Sent).decode
     rest = b""
     with gzip.open(path) as lines:
@@ -104,3 +117,5 @@ def read_record(path: Path) -> Iterator[Sent]:
             *whole, rest = (rest + block).split(b"\n")
             for line in whole:
                 yield decode(line)
+            if len(rest) > LONGEST_LINE:
+                raise NotARecord(f"{path}: a line of more than {LONGEST_LINE} bytes")

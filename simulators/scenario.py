@@ -24,13 +24,13 @@ from language import N_, Message
 from readings import Scalar
 from registry.model import Invalid, Model, Text
 from registry.problems import InvalidConfiguration, Part, Problem, did_you_mean, dotted
-from registry.reading_files import Document, read_yaml
+from registry.reading_files import Document, is_file, read_yaml
 from registry.validation import problems_from_pydantic
 
 SHIPPED: Final = Path(__file__).with_name("scenarios")
 """The folder of the scenarios that come with GridWarden."""
 
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)\s*")
+_PART: Final = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*(ms|s|m|h)\s*", re.ASCII)
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -187,7 +187,7 @@ def load_scenario(name: str | Path, folder: Path | None = None) -> Scenario:
     """The scenario called `name`, or in the file `name`; raises `InvalidConfiguration`."""
     known = available(folder)
     path = known.get(str(name)) or Path(name)
-    if str(name) not in known and not path.is_file():
+    if str(name) not in known and not is_file(path):
         message = Message(N_("there is no scenario `{name}`"), {"name": str(name)})
         raise InvalidConfiguration(
             [Problem(path, 1, None, "", str(name), message, did_you_mean(str(name), known))]

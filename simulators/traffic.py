@@ -10,15 +10,18 @@ base64, so that what is not text survives too.
 """
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Annotated, Final, cast
 
 import msgspec
 
 FORMAT: Final = "gridwarden-traffic"
 VERSION: Final = 1
+LONGEST_LINE: Final = 360 * 1024 * 1024
+"""Bytes: MQTT's largest payload (256 MiB) as base64, and its topic."""
 
 
 class NotTraffic(ValueError):
@@ -37,10 +40,11 @@ class Header(msgspec.Struct, frozen=True):
 class Heard(msgspec.Struct, frozen=True, omit_defaults=True):
     """One MQTT message, or the bytes that a serial line gave in one piece."""
 
-    at: float
+    at: Annotated[float, msgspec.Meta(ge=0, le=366 * 86_400)]
     payload: bytes
-    topic: str = ""
-    qos: int = 0
+    topic: Annotated[str, msgspec.Meta(pattern=r"^[^+#\x00]*$", max_length=16_383)] = ""
+    """No filter, and within MQTT's 65,535 bytes in every script."""
+    qos: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0
     retain: bool = False
 
 
@@ -79,14 +83,22 @@ def reading(path: Path) -> Iterator[Heard]:
     with _opened(path, "rb") as lines:
         number = 0
         try:
-            for number, line in enumerate(lines, start=1):
+            for number, line in enumerate(iter(lambda: lines.readline(LONGEST_LINE + 1), b""), start=1):
+                if len(line) > LONGEST_LINE:
+                    raise NotTraffic(f"{path}, line {number}: longer than any message")
                 if not line.endswith(b"\n"):
                     return
                 if number == 1:
                     _check(_header.decode(line), path)
                 else:
                     yield _heard.decode(line)
-        except (msgspec.DecodeError, gzip.BadGzipFile, UnicodeDecodeError) as error:
+        except (
+            msgspec.DecodeError,
+            RecursionError,
+            UnicodeDecodeError,
+            gzip.BadGzipFile,
+            zlib.error,
+        ) as error:
             raise NotTraffic(f"{path}, line {max(number, 1)}: {error}") from error
         except EOFError:
             return
@@ -96,7 +108,7 @@ def reading(path: Path) -> Iterator[Heard]:
 
 def _check(header: Header, path: Path) -> None:
     if header.format != FORMAT or header.version != VERSION:
-        raise NotTraffic(f"{path}: {header.format} {header.version} is not {FORMAT} {VERSION}")
+        raise NotTraffic(f"{path}: {header.format[:40]} {header.version} is not {FORMAT} {VERSION}")
 
 
 def _opened(path: Path, mode: str) -> IO[bytes]:
