@@ -97,8 +97,8 @@ class Sender:
         plan = batches(
             place.folder / "site",
             place.nats.url,
-            "core",  # one load speaks for many edges
-            place.secret("core"),
+            "edge",
+            place.secret("edge"),
             rate,
             seconds,
             self._next,

@@ -7,11 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from gridwarden.console_text import complain, stop, tell
-from gridwarden.own_names import own_names
-from ingest.doorkeeper import Doorkeeper
-from ingest.nats_config import ServerPorts
-from ingest.nats_files import ServerError
-from ingest.nats_server import NatsServer
+from ingest.nats_server import NatsServer, ServerError, ServerPorts
 from supervision import EXIT_IN_USE
 from supervision.watchdog import Watchdog
 
@@ -28,8 +24,6 @@ class Options:
     port: int
     mqtt_port: int
     monitor_port: int
-    listen: str
-    names: tuple[str, ...]
 
 
 def run(options: Options) -> None:
@@ -38,8 +32,6 @@ def run(options: Options) -> None:
         options.store.resolve(),
         options.secrets.resolve(),
         ServerPorts(options.port, options.mqtt_port, options.monitor_port),
-        listen=options.listen,
-        names=options.names or (own_names(options.listen) if options.listen else ()),
         own_log=False,
         patience=START_SECONDS,
     )
@@ -63,10 +55,7 @@ async def _watch(server: NatsServer) -> int | None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     watchdog = Watchdog()
     pulse = watchdog.pulse("NATS server")
-    helpers = [
-        asyncio.create_task(watchdog.run(), name="watchdog"),
-        asyncio.create_task(Doorkeeper(server).run(), name="doorkeeper"),
-    ]
+    telling = asyncio.create_task(watchdog.run(), name="watchdog")
     try:
         while not stopping.is_set():
             code = server.poll()
@@ -81,6 +70,5 @@ async def _watch(server: NatsServer) -> int | None:
                 continue
         return None
     finally:
-        for helper in helpers:
-            helper.cancel()
-        await asyncio.gather(*helpers, return_exceptions=True)
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
