@@ -16,7 +16,10 @@ from bench import servers
 from bench.community import write_site
 from bench.figures import CannotMeasure, Conditions
 from ingest.bus import Bus
-from ingest.nats_server import NatsServer, ServerError, ServerPorts
+from ingest.local_edges import enrol_local, local_link
+from ingest.nats_config import ServerPorts
+from ingest.nats_files import ServerError
+from ingest.nats_server import NatsServer
 from ingest.streams import StreamLimits
 from registry.site import Site
 
@@ -68,7 +71,7 @@ class Installation:
         log, data = self.folder / f"edge-{edge}.log", self.folder / "edges"
         command = servers.python(
             "edge", str(self.folder / "site"), "--id", edge, "--data", str(data),
-            "--bus", self.nats.url, "--user", "edge", "--password-file", str(self.secret("edge")),
+            "--link", str(local_link(self.nats, edge)),
         )  # fmt: skip
         process = await self.stack.enter_async_context(servers.running(edge, command, log))
         self.processes["edge agent"] = psutil.Process(process.pid)
@@ -149,6 +152,7 @@ async def installation(conditions: Conditions, *, broker: bool = False) -> Async
         nats = NatsServer(folder / "nats", folder / "secrets", ServerPorts(client, 0, monitor))
         stack.callback(nats.stop)
         try:
+            enrol_local(nats.files, [*site.edges])
             nats.start()
         except ServerError as error:
             raise CannotMeasure(str(error)) from error

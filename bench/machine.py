@@ -12,7 +12,8 @@ from typing import Final
 import psutil
 
 from bench.servers import find_mosquitto
-from ingest.nats_server import ServerError, find_server, server_version
+from ingest.nats_files import ServerError
+from ingest.nats_server import find_server, server_version
 
 _PACKAGES: Final = ("gridwarden", "msgspec", "nats-py", "paho-mqtt", "uvloop", "uvicorn")
 

@@ -97,8 +97,8 @@ class Sender:
         plan = batches(
             place.folder / "site",
             place.nats.url,
-            "edge",
-            place.secret("edge"),
+            "core",  # one load speaks for many edges
+            place.secret("core"),
             rate,
             seconds,
             self._next,

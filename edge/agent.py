@@ -23,6 +23,8 @@ from edge.health import ConnectionHealth, Vitals
 from edge.intake import Attached, Broker, DeadLetters, Driver, DriverContext, DriverFailed, Intake
 from edge.outbox import Limits, Outbox, OutboxUnavailable, Stored
 from edge.routes import Routes
+from edge.safekeeping import Safekeeping
+from edge.straight import Straight
 from edge.thinner import Thinner
 from edge.uplink import Bus, Uplink
 from readings import Lane
@@ -67,7 +69,7 @@ class Installation:
 
 
 class Agent:
-    """One running edge. Construction opens the outbox: `OutboxInUse`, `OutboxUnavailable`."""
+    """One running edge. Construction opens the outbox: `OutboxInUse`, `OutboxUnusable`."""
 
     def __init__(
         self,
@@ -80,19 +82,17 @@ class Agent:
         self.connections = {wire.connection: ConnectionHealth() for wire in installation.wires}
         self._clock = clock
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="outbox")
-        self.outbox = Outbox(installation.outbox, installation.edge, installation.limits)
+        self.outbox = Outbox(installation.outbox, installation.edge, installation.limits, patient=True)
         routes = Routes(installation.devices, installation.types)
         self._watchdog = watchdog or Watchdog(0)
-        self._collector = Collector(
-            self.outbox,
-            routes,
-            self._worker,
-            clock=clock,
-            committed=self._committed,
-            pulse=self._watchdog.pulse("collector"),
-        )
-        self._thinner = Thinner(self.outbox, self._worker, clock)
+        pulse = self._watchdog.pulse("collector")
         self.uplink = Uplink(self.outbox, self._read, installation.bus, self._watchdog)
+        self._straight = Straight(installation.edge, self.uplink)
+        self._keeping = Safekeeping(self.outbox, self._worker, clock, way=self._straight, pulse=pulse)
+        self._collector = Collector(
+            self._keeping, self.outbox, routes, committed=self._committed, pulse=pulse
+        )  # fmt: skip
+        self._thinner = Thinner(self.outbox, self._worker, clock)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish what is in hand and close."""
@@ -186,9 +186,10 @@ class Agent:
         """Delete what JetStream has, also while nothing is committed."""
         while True:
             await asyncio.sleep(TRIM_INTERVAL)
-            with suppress(OutboxUnavailable):  # the collector tells of it; the rows can wait
+            with suppress(OutboxUnavailable):  # told when something cannot be kept; the rows can wait
                 await asyncio.get_running_loop().run_in_executor(self._worker, self.outbox.trim)
-                self._collector.room_made()
+            self._collector.room_made()
+            self.uplink.notify()  # there may be an outbox only now
 
     async def _report(self) -> None:
         """The edge's own health: as samples like any other, and as a file that also tells every change."""
@@ -197,7 +198,7 @@ class Agent:
         while True:
             now, vitals = self._clock(), await self._vitals()
             wires = repr([(wire.up, wire.problem) for wire in self.connections.values()])
-            if time.monotonic() >= due or told != (told := f"{vitals.link} {vitals.thinning} {wires}"):
+            if time.monotonic() >= due or told != (told := f"{vitals.problem} {vitals.thinning} {wires}"):
                 status = health.status(self.outbox, self.connections, vitals, now)
                 with suppress(OSError):  # a full disk is told by the outbox
                     await asyncio.to_thread(_replace, self.outbox.path.with_name("status.json"), status)
@@ -219,7 +220,9 @@ class Agent:
             clock_offset=await self.uplink.clock_offset(),
             outbox_full=self._collector.refused,
             thinning=self._thinner.active,
-            problem=self._collector.problem or self.uplink.problem,
+            problem=self._keeping.problem or self.uplink.problem,
+            not_taken=self._collector.not_taken,
+            sent_straight=self._straight.samples,
         )
 
 

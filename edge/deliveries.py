@@ -52,6 +52,11 @@ class DeliveryKeys:
             self._seen = array("Q", bytes(8 * _IDENTIFIERS))
         self._seen[identifier & 0xFFFF] = content
 
+    def recall(self, identifier: int, content: int) -> None:
+        """As `remember`, for what was taken before this process began: what it took itself is newer."""
+        if self._seen is None or not self._seen[identifier & 0xFFFF]:
+            self.remember(identifier, content)
+
     def knows(self, identifier: int, content: int) -> bool:
         """Whether a message flagged DUP was taken before."""
         return self._seen is not None and self._seen[identifier & 0xFFFF] == content
@@ -65,9 +70,10 @@ class DeliveryRows:
         """Per connection: (row id, keys in it), oldest first."""
 
     def recall(self, connection: sqlite3.Connection) -> Iterator[tuple[str, int, int]]:
-        """Every key on disk, oldest first: (connection, identifier, digest)."""
-        for row, name, count, packed in connection.execute("SELECT * FROM deliveries ORDER BY id"):
-            self._rows.setdefault(name, deque()).append((row, count))
+        """Every key on disk, newest first: (connection, identifier, digest)."""
+        self._rows.clear()
+        for row, name, count, packed in connection.execute("SELECT * FROM deliveries ORDER BY id DESC"):
+            self._rows.setdefault(name, deque()).appendleft((row, count))
             for identifier, content in _unpack(packed):
                 yield name, identifier, content
 

@@ -4,8 +4,9 @@ Points: `outbox_batches`, `outbox_bytes`, `outbox_used` (% of what telemetry may
 `oldest_waiting_s`, `thinned` (samples left out since the outbox was made), `link`, `clock_offset_s` (server
 minus edge, when it can be learnt), `cpu_temperature` (Cel, where the board has a sensor), `disk_free` (By),
 `device_silent` (polled devices that do not answer), `connections_down`, and since the agent's start
-`messages`, `dead_letters`, `redelivered`, `device_errors`, `driver_restarts`. What they are per connection
-stands in ``status.json`` beside the outbox.
+`messages`, `dead_letters`, `redelivered`, `device_errors`, `driver_restarts`, `not_taken` (polled samples
+that nothing could keep), `sent_straight` (samples sent past an outbox that could not keep them). What they
+are per connection stands in ``status.json`` beside the outbox.
 """
 
 import os
@@ -45,6 +46,10 @@ class Vitals:
     """Whether waiting telemetry is being thinned."""
     problem: str
     """Why the outbox cannot be written or nothing is sent; empty when all is well."""
+    not_taken: int
+    """Polled samples that nothing could keep."""
+    sent_straight: int
+    """Samples sent past an outbox that could not keep them."""
 
 
 def samples(
@@ -62,6 +67,8 @@ def _values(
     yield "oldest_waiting_s", 0.0 if vitals.oldest is None else max(0.0, (now - vitals.oldest) / 1e9)
     yield "outbox_full", vitals.outbox_full
     yield "outbox_used", round(100 * outbox.fullness, 1)
+    yield "not_taken", vitals.not_taken
+    yield "sent_straight", vitals.sent_straight
     yield "thinned", sum(depth.thinned for depth in outbox.depth.values())
     yield "link", vitals.link
     if vitals.clock_offset is not None:
@@ -99,6 +106,7 @@ def status(
             for lane, depth in outbox.depth.items()
         },
         "outbox_used": round(100 * outbox.fullness, 1),
+        "alarms_have_room": outbox.alarms_have_room,
         "connections": {
             name: {"up": health.up, "restarts": health.restarts, "problem": health.problem}
             | asdict(health.counters)

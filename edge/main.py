@@ -12,26 +12,31 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from edge.agent import Agent
 from edge.installation import load_installation
 from edge.intake import Broker
-from edge.outbox import Limits, OutboxInUse, OutboxUnavailable
+from edge.outbox import Limits, OutboxInUse, OutboxUnusable
 from edge.uplink import Bus
+from links.addresses import objection_to
+from links.folder import LINK_FOLDER, InvalidLink, Link, exists
+from links.secret_files import SecretExposed, read_secret
 from registry.problems import InvalidConfiguration
 from supervision import EXIT_CONFIGURATION, EXIT_IN_USE
 from supervision.watchdog import Watchdog
+
+BUS_URL: Final = "nats://127.0.0.1:4222"
+RESERVE: Final = 16 << 20
+"""Bytes of the disk that an agent keeps back for alarms: about 250,000 samples of the alarm lane."""
 
 
 def run_edge(
     site: Path,
     edge_id: str,
     data: Path,
-    bus_url: str,
+    bus: Bus,
     *,
-    user: str = "",
-    password: str = "",
-    credentials_file: str = "",
     broker: Broker | None = None,
     serial_folder: Path = Path("/dev"),
     limits: Limits | None = None,
@@ -42,9 +47,9 @@ def run_edge(
     MQTT connections whose settings name none, `serial_folder` serial ports that are no absolute path.
 
     Raises `registry.problems.InvalidConfiguration` (show its `problems`, stop), `OutboxInUse` (another
-    agent runs on this data), `OutboxUnavailable` (the data folder cannot be written at start).
+    agent runs on this data), `OutboxUnusable` (the data folder is none, or another edge's). A disk that is
+    full or broken at start is no reason to stop: what is read goes straight to the bus.
     """
-    bus = Bus(bus_url, user, password, credentials_file)
     installation = load_installation(
         site, edge_id, data, bus, broker=broker, serial_folder=serial_folder, limits=limits
     )
@@ -74,22 +79,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given.site,
             given.id,
             given.data,
-            given.bus,
-            user=given.user,
-            password=_password(given.password_file),
-            credentials_file=given.credentials_file,
-            broker=Broker(given.broker, given.broker_user, _password(given.broker_password_file)),
+            _bus(given),
+            broker=Broker(given.broker, given.broker_user, read_secret(given.broker_password_file)),
             serial_folder=given.serial_folder,
-            limits=Limits(bytes=given.outbox_limit),
+            limits=Limits(given.outbox_limit, spare=given.disk_spare, reserve=given.disk_reserve),
         )
     except InvalidConfiguration as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
         return EXIT_CONFIGURATION
+    except (InvalidLink, SecretExposed) as error:
+        print(error, file=sys.stderr)
+        return EXIT_CONFIGURATION
     except OutboxInUse as error:
         print(error, file=sys.stderr)
         return EXIT_IN_USE
-    except (OutboxUnavailable, OSError) as error:
+    except (OutboxUnusable, OSError) as error:
         print(error, file=sys.stderr)
         return os.EX_IOERR
     return 0
@@ -104,7 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("site", type=Path, help="the site folder")
     parser.add_argument("--id", required=True, help="which of the site's edges this is")
     parser.add_argument("--data", type=Path, default=Path("var/edges"), help="where outboxes are kept")
-    parser.add_argument("--bus", default="nats://127.0.0.1:4222", help="the NATS server")
+    parser.add_argument("--link", type=Path, help="folder of the enrolled box's link (DATA/ID/link)")
+    parser.add_argument("--bus", help=f"a NATS server to use without enrolment ({BUS_URL})")
     parser.add_argument("--user", default="", help="its user")
     parser.add_argument("--password-file", type=Path, help="file that holds the user's password")
     parser.add_argument("--credentials-file", default="", help="NATS credentials instead of a password")
@@ -113,8 +119,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--broker-password-file", type=Path, help="file that holds that user's password")
     parser.add_argument("--serial-folder", type=Path, default=Path("/dev"), help="where serial ports lie")
     parser.add_argument("--outbox-limit", type=int, default=Limits.bytes, help="bytes that may wait")
+    parser.add_argument(
+        "--disk-spare", type=int, default=Limits.spare, help="bytes of the disk that telemetry leaves free"
+    )
+    parser.add_argument(
+        "--disk-reserve", type=int, default=RESERVE, help="bytes of the disk kept back for alarms"
+    )
     return parser
 
 
-def _password(file: Path | None) -> str:
-    return file.read_text(encoding="utf-8").strip() if file is not None else ""
+def _bus(given: argparse.Namespace) -> Bus:
+    """The bus that this box is enrolled at, or the one named; raises `InvalidLink`, OSError."""
+    folder = given.link or given.data / given.id / LINK_FOLDER
+    if given.bus is None and (given.link is not None or exists(folder)):
+        return Bus.of(Link.read(folder, given.id))
+    bus = Bus(given.bus or BUS_URL, given.user, read_secret(given.password_file), given.credentials_file)
+    if objection := objection_to(bus.url, authenticated=bus.authenticated):
+        raise InvalidLink(objection)
+    return bus

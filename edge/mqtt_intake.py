@@ -31,6 +31,7 @@ from edge.deliveries import digest
 from edge.intake import Broker, DriverContext, DriverFailed, Intake
 from edge.json_payload import Malformed
 from edge.mqtt_socket import BufferedClient, BufferedSocket
+from links.secret_files import SecretExposed, read_secret
 from readings import Sample
 from registry.model import Model
 
@@ -70,7 +71,9 @@ class MqttSettings(Model):
         password = os.environ.get(self.password_env, "") if self.password_env else ""
         if self.password_file:
             try:
-                password = Path(self.password_file).read_text(encoding="utf-8").strip()
+                password = read_secret(Path(self.password_file))
+            except SecretExposed as error:
+                raise DriverFailed(str(error)) from error
             except OSError as error:
                 raise DriverFailed(f"{self.password_file}: {error.strerror}") from error
         return Broker(self.broker, self.username, password)

@@ -12,28 +12,40 @@ no gaps and are never given out again: a new outbox begins elsewhere (`edge.outb
 members only look at or set numbers and may be used by the event loop.
 """
 
+import logging
 import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import json
 
 from edge import outbox_rows
 from edge.deliveries import DeliveryKeys, DeliveryRows
 from edge.outbox_rows import Depth, Row
-from edge.outbox_schema import OutboxInUse, OutboxReplaced, OutboxUnavailable, connect, lock
+from edge.outbox_schema import (
+    OutboxInUse,
+    OutboxReplaced,
+    OutboxUnavailable,
+    OutboxUnusable,
+    connect,
+    lock,
+)
 from edge.packing import cut
 from edge.recent import RecentBatches, Stored
+from edge.reserve import Reserve
 from edge.unsendable import sendable
 from readings import Lane, Sample, wire
+from supervision.locks import Lock
 
 __all__ = [
-    "Depth", "Group", "Limits", "Outbox", "OutboxInUse", "OutboxReplaced", "OutboxUnavailable", "Stored",
+    "Depth", "Group", "Limits", "Outbox", "OutboxInUse", "OutboxReplaced", "OutboxUnavailable",
+    "OutboxUnusable", "Stored",
 ]  # fmt: skip
 
 _ALWAYS: Final = 4 * 1024 * 1024
@@ -46,6 +58,10 @@ FROM json_each(CAST(? AS TEXT)) WHERE true
 ON CONFLICT DO UPDATE SET samples = samples + excluded.samples
 """
 
+_Result = TypeVar("_Result")
+
+log = logging.getLogger("edge.outbox")
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -55,6 +71,8 @@ class Limits:
     alarm_share: float = 0.2
     spare: int = 64 << 20
     """Bytes of the disk that telemetry leaves to others, also where `bytes` is not reached."""
+    reserve: int = 0
+    """Bytes of the disk that are kept back for alarms."""
 
 
 @dataclass
@@ -64,21 +82,38 @@ class Group:
     samples: Mapping[Lane, Sequence[Sample]]
     deliveries: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     """Per connection: (message id, digest)."""
+    urgent: bool = False
+    """Whether it may use the disk that is kept back: it carries alarms, or makes room."""
 
 
 class Outbox:
     """The outbox of one edge. Raises `OutboxInUse` or `OutboxUnavailable` when it cannot be opened."""
 
     def __init__(
-        self, path: Path, edge: str, limits: Limits | None = None, *, base: int | None = None
+        self,
+        path: Path,
+        edge: str,
+        limits: Limits | None = None,
+        *,
+        base: int | None = None,
+        patient: bool = False,
     ) -> None:
-        """A new outbox counts from `base` + 1; None draws a number that no other outbox uses."""
+        """A new outbox counts from `base` + 1; None draws a number that no other outbox uses.
+
+        A `patient` one only raises what will not get better by itself (`OutboxInUse`, `OutboxUnusable`):
+        where the disk is full or broken, it is opened by the first call for which it is not.
+        """
         self.path = path
         self.edge = edge
         self.limits = limits or Limits()
         self.capacity = self.limits.bytes
         """Payload bytes that may wait, as the disk allows now; see `trim`."""
-        self.depth: dict[Lane, Depth] = {}
+        self.reserve = Reserve(path.with_suffix(".reserve"), self.limits.reserve)
+        self.alarms_have_room = True
+        """Whether disk is kept back for alarms, in the reserve or in free pages of the file."""
+        self.depth = {lane: Depth() for lane in Lane}
+        self.numbered_before = dict.fromkeys(Lane, 0)
+        """Up to these places batches had numbers, and may have been sent, before this process began."""
         self._base = base
         self._keys: dict[str, DeliveryKeys] = {}
         self._notes: dict[str, str] = {}
@@ -88,16 +123,25 @@ class Outbox:
         """A group whose commit may have reached the disk: the books it left, and its batches."""
         self._deliveries = DeliveryRows()
         self._connection: sqlite3.Connection | None = None
-        self._lock = lock(path)
+        self._lock: Lock | None = None
+        self._was_open = False
         try:
-            with self._storage() as connection:
-                # Once, at start: a running agent's memory is ahead of the file.
-                for name, identifier, content in self._deliveries.recall(connection):
-                    self.keys(name).remember(identifier, content)
-                self._measure(connection)
-        except BaseException:
+            self._surely(self._open)
+        except BaseException as error:
+            self._release()
+            if not patient or not isinstance(error, OutboxUnavailable) or isinstance(error, OutboxUnusable):
+                raise
+            log.critical("there is no outbox: %s", error)
+
+    def _open(self) -> None:
+        with self._storage() as connection:
+            self._measure(connection)
+
+    def _release(self) -> None:
+        self._drop_connection()
+        if self._lock is not None:
             self._lock.release()
-            raise
+            self._lock = None
 
     def commit(self, group: Group, now: int) -> list[Stored]:
         """Commit `group` durably and return those of its batches that have a number.
@@ -105,6 +149,27 @@ class Outbox:
         Raises `OutboxUnavailable`. Then the same group may be given again: when the failed attempt had
         reached the disk after all, it is not committed twice.
         """
+        work = partial(self._commit, group, now)
+        try:
+            return self._surely(work) if group.urgent else work()
+        except OutboxUnavailable:
+            if self._unsure is not None and not self._reached(self._unsure[1]):
+                self._unsure = None
+            raise
+
+    def is_unsure(self, group: Group) -> bool:
+        """Whether a failed `commit` of `group` may have reached the disk: then only it may come again."""
+        return self._unsure is not None and self._unsure[0] is group
+
+    def _reached(self, books: Mapping[Lane, int]) -> bool:
+        """Whether the file has, or may have, the samples that a failed commit brought to `books`."""
+        try:
+            with self._storage():
+                return all(self.depth[lane].taken >= taken for lane, taken in books.items())
+        except OutboxUnavailable:
+            return True
+
+    def _commit(self, group: Group, now: int) -> list[Stored]:
         with self._storage() as connection:
             if self._unsure is not None and self._unsure[0] is group:
                 _, reached, batches = self._unsure
@@ -152,7 +217,7 @@ class Outbox:
         Raises `OutboxUnavailable`.
         """
         if any(depth.trimmed < depth.stored for depth in self.depth.values()) or self._new_notes:
-            self.commit(Group({}), 0)
+            self.commit(Group({}, urgent=True), 0)
         with self._storage() as connection:
             self._measure(connection)
 
@@ -173,6 +238,9 @@ class Outbox:
 
         What has no number yet gets one: it may be sent from now on.
         """
+        return self._surely(partial(self._read, lane, after, limit))
+
+    def _read(self, lane: Lane, after: int, limit: int) -> list[Stored]:
         with self._storage() as connection:
             depth = self.depth[lane]
             if after < depth.numbered:
@@ -205,6 +273,11 @@ class Outbox:
         `left_out` counts the samples that do not stay by source. False when some of the rows have a number
         by now: they may have been sent and must stay as they are. Raises `OutboxUnavailable`.
         """
+        return self._surely(partial(self._replace, lane, places, rows, left_out))
+
+    def _replace(
+        self, lane: Lane, places: tuple[int, int], rows: Sequence[Row], left_out: Counter[str]
+    ) -> bool:
         with self._storage() as connection:
             depth = self.depth[lane]
             if places[0] <= depth.numbered:
@@ -234,7 +307,7 @@ class Outbox:
         """
         if lane is Lane.ALARM:
             return self._bytes < self.limits.bytes
-        return self.fullness < 1
+        return self.fullness < 1 and self.alarms_have_room
 
     @property
     def fullness(self) -> float:
@@ -265,13 +338,24 @@ class Outbox:
             ):  # rows that stay are sent again, which is harmless
                 self.trim()
         finally:
-            self._drop_connection()
-            self._lock.release()
+            self._release()
+
+    def _surely(self, work: Callable[[], _Result]) -> _Result:
+        """Do what is for alarms or makes room: when the disk is full, with the bytes that are kept back."""
+        try:
+            return work()
+        except OutboxUnavailable:
+            if not self.reserve.release(self._free_on_disk()):
+                raise
+            self.alarms_have_room = False
+            return work()
 
     @contextmanager
     def _storage(self) -> Iterator[sqlite3.Connection]:
         """The open file. Any error of it drops the connection: the next use opens and reads it anew."""
         try:
+            if self._lock is None:
+                self._lock = lock(self.path)
             if self._connection is None:
                 self._connection = connect(self.path, self.edge, self._base)
                 self._recall(self._connection)
@@ -290,15 +374,20 @@ class Outbox:
                 connection.close()
 
     def _recall(self, connection: sqlite3.Connection) -> None:
+        """Learn from the file what is in it, the first time also what only a new process needs."""
         for lane in Lane:
-            known = self.depth.get(lane)
-            found = outbox_rows.recall(connection, lane, known.stored if known is not None else 0)
-            if known is not None and (
-                found.base != known.base or found.seq < known.seq or found.taken < known.taken
-            ):
+            known = self.depth[lane]
+            found = outbox_rows.recall(connection, lane, known.stored)
+            if not self._was_open:
+                self.numbered_before[lane] = found.numbered
+            elif found.base != known.base or found.seq < known.seq or found.taken < known.taken:
                 raise OutboxReplaced(f"{self.path} was replaced while it was in use")
             self.depth[lane] = found
         self._notes = {**dict(connection.execute("SELECT key, value FROM notes")), **self._new_notes}
+        if not self._was_open:
+            for name, identifier, content in self._deliveries.recall(connection):
+                self.keys(name).recall(identifier, content)
+        self._was_open = True
 
     def _rows(self, samples: Mapping[Lane, Sequence[Sample]], now: int) -> list[Row]:
         rows: list[Row] = []
@@ -343,10 +432,18 @@ class Outbox:
 
         A little may always wait: with a link nothing stays long, and the disk itself has the last word.
         """
-        found = os.statvfs(self.path.parent)
-        spare = max(0, found.f_bavail * found.f_frsize - self.limits.spare)
-        room = self._bytes + outbox_rows.free_bytes(connection) + spare
+        free, inside = self._free_on_disk(), outbox_rows.free_bytes(connection)
+        self.reserve.hold(free)
+        self.alarms_have_room = self.reserve.held or inside >= self.limits.reserve
+        room = self._bytes + inside + max(0, free - self.limits.spare)
         self.capacity = min(self.limits.bytes, max(room, _ALWAYS))
+
+    def _free_on_disk(self) -> int:
+        try:
+            found = os.statvfs(self.path.parent)
+        except OSError:  # whoever writes next learns why
+            return 0
+        return found.f_bavail * found.f_frsize
 
 
 def _taken(samples: Mapping[Lane, Sequence[Sample]]) -> bytes:

@@ -36,27 +36,30 @@ class Row(NamedTuple):
 
 @dataclass
 class Depth:
-    """What of one lane is waiting. Places count rows in the lane's order."""
+    """What of one lane is waiting. Places count rows in the lane's order.
 
-    base: int
+    All zero while the file could not be opened yet.
+    """
+
+    base: int = 0
     """The outbox began to count after this number."""
-    seq: int
+    seq: int = 0
     """The last number given out."""
-    place: int
+    place: int = 0
     """The last place."""
-    numbered: int
+    numbered: int = 0
     """Up to this place every row belongs to a number."""
-    stored: int
+    stored: int = 0
     """Up to this place JetStream has everything."""
-    trimmed: int
+    trimmed: int = 0
     """Up to this place the rows are gone."""
-    batches: int
+    batches: int = 0
     """Rows that still wait for JetStream."""
-    bytes: int
+    bytes: int = 0
     """Payload bytes of the rows that are there."""
-    taken: int
+    taken: int = 0
     """Samples ever taken by this outbox."""
-    thinned: int
+    thinned: int = 0
     """Of these, left out because the outbox was nearly full."""
 
     @property

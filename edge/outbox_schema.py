@@ -9,6 +9,7 @@ A new outbox begins to count at a random number (`readings.numbers`): whatever a
 edge sent is done everywhere, and a number used twice would make its batch vanish as a repetition.
 """
 
+import errno
 import secrets
 import sqlite3
 import zlib
@@ -20,6 +21,7 @@ from readings.numbers import LIFE_BITS, LIVES_BITS, base_of
 from supervision.locks import InUse, Lock
 
 FORMAT: Final = 3
+_LASTING: Final = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.ELOOP)
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS lanes (
@@ -72,6 +74,10 @@ class OutboxUnavailable(Exception):
     """The outbox cannot be written now (disk full, read-only, broken). Keep everything, try again."""
 
 
+class OutboxUnusable(OutboxUnavailable):
+    """It will not get better by itself: another edge's file, a folder that is none. Stop and say so."""
+
+
 class OutboxReplaced(Exception):
     """The file is not the one that this process began with, or an older state of it. Start anew."""
 
@@ -81,7 +87,7 @@ class OutboxInUse(Exception):
 
 
 def lock(path: Path) -> Lock:
-    """Take the writer's lock beside `path`. Raises `OutboxInUse`, `OutboxUnavailable`."""
+    """Take the writer's lock beside `path`. Raises `OutboxInUse`, `OutboxUnusable`, `OutboxUnavailable`."""
     try:
         return Lock(path.with_suffix(".lock"))
     except InUse as error:
@@ -89,7 +95,8 @@ def lock(path: Path) -> Lock:
             f"{path} is being written by another edge agent (process {error.process})"
         ) from None
     except OSError as error:
-        raise OutboxUnavailable(f"{path}: {error.strerror or error}") from error
+        kind = OutboxUnusable if error.errno in _LASTING else OutboxUnavailable
+        raise kind(f"{path}: {error.strerror or error}") from error
 
 
 def new_base() -> int:
@@ -101,7 +108,7 @@ def connect(path: Path, edge: str, base: int | None = None) -> sqlite3.Connectio
     """A writing connection to the outbox of `edge`, its tables made where they are missing.
 
     A new outbox counts from `base` + 1, by default a random number per lane; its places begin there too.
-    Raises `sqlite3.Error`, and `OutboxUnavailable` for a file of another edge or format.
+    Raises `sqlite3.Error`, and `OutboxUnusable` for a file of another edge or format.
     """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
     try:
@@ -156,4 +163,4 @@ def _claim(connection: sqlite3.Connection, path: Path, claims: dict[str, str]) -
         connection.execute("INSERT OR IGNORE INTO notes VALUES (?, ?)", (key, value))
         (found,) = connection.execute("SELECT value FROM notes WHERE key = ?", (key,)).fetchone()
         if found != value:
-            raise OutboxUnavailable(f"{path}: its {key} is {found!r}, not {value!r}")
+            raise OutboxUnusable(f"{path}: its {key} is {found!r}, not {value!r}")

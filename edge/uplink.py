@@ -14,12 +14,13 @@ import asyncio
 import json
 import logging
 import random
+import ssl
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import nats
@@ -30,8 +31,10 @@ from nats.js.errors import APIError
 from nats.js.errors import Error as JetStreamError
 
 from edge.outbox import Outbox, OutboxUnavailable, Stored
+from links.folder import Link
+from links.trust import explain
 from readings import Lane
-from readings.subjects import OUTAGE_HEADER, message_id, samples_stream, samples_subject
+from readings.subjects import ABOUT_ME, OUTAGE_HEADER, edge_inbox, message_id, samples_subject
 from supervision.watchdog import Pulse, Watchdog
 
 WINDOW: Final = {Lane.ALARM: 32, Lane.TELEMETRY: 16}
@@ -56,13 +59,46 @@ Read = Callable[[Lane, int, int], Awaitable[Sequence[Stored]]]
 
 @dataclass(frozen=True)
 class Bus:
-    """Where the NATS server is and how to log in."""
+    """Where the NATS server is and how to log in: as an enrolled box, or as somebody else's server wants."""
 
     url: str
     """One URL, or several separated by commas."""
     username: str = ""
     password: str = field(default="", repr=False)
     credentials_file: str = ""
+    seed: str = field(default="", repr=False)
+    """Of the NKey that this box is enrolled by."""
+    tls: ssl.SSLContext | None = None
+    server_name: str = ""
+    """What the server's certificate must say instead of the host in `url`."""
+
+    @classmethod
+    def of(cls, link: Link) -> "Bus":
+        """The bus that an enrolled box was let into."""
+        return cls(link.url, seed=link.key.seed, tls=link.tls, server_name=link.server_name)
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether there is anything to log in with."""
+        return bool(self.username or self.credentials_file or self.seed)
+
+    def options(self, edge: str) -> dict[str, Any]:
+        """How `edge` connects, for ``nats.aio.client.Client.connect``."""
+        options: dict[str, Any] = {"servers": self.url.split(","), "inbox_prefix": edge_inbox(edge)}
+        if self.seed:
+            options["nkeys_seed_str"] = self.seed
+        elif self.credentials_file:
+            options["user_credentials"] = self.credentials_file
+        elif self.username:
+            options |= {"user": self.username, "password": self.password}
+        if self.url.startswith("tls:"):
+            # Otherwise nats-py lets the server choose, in clear text, whether there is to be TLS at all.
+            options["tls_handshake_first"] = True
+        if self.tls is not None:
+            options["tls"] = self.tls
+        if self.server_name:
+            options["tls_hostname"] = self.server_name
+        return options
 
 
 class _LinkLost(Exception):
@@ -111,13 +147,13 @@ class LaneUplink:
         self._in_flight: deque[tuple[Stored, asyncio.Future[Any]]] = deque()
         self._sent = 0
         """The place of the last batch published on this connection."""
-        self._repeated = outbox.depth[lane].numbered
-        """Up to this place a batch may have been published before."""
+        self._repeated = 0
+        """Up to this place this process has published batches on earlier connections."""
         self._published = self._repeated
         self._live_from = 0
         self._lost = ""
         self._refused = False
-        self._told = False
+        self._told: set[str] = set()
         self._told_copy = False
         self._look()
 
@@ -126,6 +162,20 @@ class LaneUplink:
         if self._outbox.depth[self.lane].place > self._sent:
             self._look()
             self._news.set()
+
+    async def straight(self, seq: int, payload: bytes) -> bool:
+        """Publish a batch that is in no outbox; whether JetStream has it now."""
+        if self.client is None or not self.up:
+            return False
+        headers = {"Nats-Msg-Id": message_id(self._outbox.edge, self.lane, seq)}
+        try:
+            await self.client.jetstream().publish(
+                self._subject, payload, timeout=CONFIRM_LIMIT, headers=headers
+            )
+        except (nats.errors.Error, JetStreamError, OSError, TimeoutError) as error:
+            log.warning("lane %s: not taken past the outbox: %s", self.lane.value, error)
+            return False
+        return True
 
     async def settle(self) -> None:
         """Send nothing more, and wait until what is in flight is confirmed: it need not be sent again."""
@@ -149,8 +199,10 @@ class LaneUplink:
             self._pulse.beat(asleep=CONNECT_LIMIT)
             try:
                 await self._one_connection()
-            except (_LinkLost, OSError, nats.errors.Error) as error:
-                self._tell(f"{type(error).__name__}: {error}".removeprefix("_LinkLost: "))
+            except _LinkLost as error:
+                self._tell(str(error))
+            except (OSError, nats.errors.Error) as error:
+                self._tell(str(explain(error, datetime.now(UTC))))
             except Exception as error:
                 # The client library breaks in ways of its own while a connection dies. Whatever it was,
                 # the batches are in the outbox and a new connection knows nothing of it.
@@ -166,7 +218,6 @@ class LaneUplink:
         client = Client()
         try:
             await client.connect(
-                servers=self._bus.url.split(","),
                 name=f"edge {self._outbox.edge} {self.lane.value}",
                 allow_reconnect=False,
                 connect_timeout=3,
@@ -174,7 +225,7 @@ class LaneUplink:
                 max_outstanding_pings=2,
                 closed_cb=self._on_closed,
                 error_cb=self._on_error,
-                **self._login(),
+                **self._bus.options(self._outbox.edge),
             )
             self.client, self._lost, self.up = client, "", True
             self._tell("")
@@ -196,13 +247,6 @@ class LaneUplink:
             self._pulse.beat(asleep=CONNECT_LIMIT)
             with suppress(nats.errors.Error, OSError, TimeoutError):
                 await asyncio.wait_for(client.close(), 2)
-
-    def _login(self) -> dict[str, Any]:
-        if self._bus.credentials_file:
-            return {"user_credentials": self._bus.credentials_file}
-        if self._bus.username:
-            return {"user": self._bus.username, "password": self._bus.password}
-        return {}
 
     async def _send(self, stream: JetStreamContext) -> None:
         """Send in order from the first unconfirmed batch; ends only by `_LinkLost` or `_Refused`."""
@@ -273,7 +317,7 @@ class LaneUplink:
         while self._in_flight and self._in_flight[0][1].done():
             batch, future = self._in_flight[0]
             try:
-                if future.result().duplicate and batch.place > self._repeated:
+                if future.result().duplicate and batch.place > self._published_before:
                     self._used_before(batch)
             except (APIError, JetStreamError) as error:
                 raise _Refused(_reason(error, self._subject)) from error
@@ -289,6 +333,10 @@ class LaneUplink:
         if not self._in_flight:
             self._settled.set()
         self._look()
+
+    @property
+    def _published_before(self) -> int:
+        return max(self._repeated, self._outbox.numbered_before[self.lane])
 
     def _used_before(self, batch: Stored) -> None:
         """JetStream has had a batch of this number, and this one was published for the first time."""
@@ -329,12 +377,13 @@ class LaneUplink:
         self._lost = self._lost or str(error) or type(error).__name__
 
     def _tell(self, problem: str) -> None:
-        """Say once that sending stopped or goes on again."""
-        if problem and not self._told:
+        """Say once why sending stopped, each reason once, and that it goes on again."""
+        if problem and problem not in self._told:
             log.warning("lane %s waits: %s", self.lane.value, problem)
         elif not problem and self._told:
             log.info("lane %s sends again", self.lane.value)
-        self.problem, self._told = problem, bool(problem)
+        self.problem = problem
+        self._told = {problem, *self._told} if problem else set()
 
 
 def _reason(error: APIError | JetStreamError, subject: str) -> str:
@@ -395,15 +444,15 @@ class Uplink:
     async def clock_offset(self) -> float | None:
         """Seconds that the server's clock is ahead of this edge's; None when it cannot be learnt now.
 
-        JetStream's stream information carries the server's time; half the round trip is taken off.
+        What the server tells a user about itself carries its time; half the round trip is taken off.
         """
         client = self.lanes[Lane.ALARM].client
         if client is None:
             return None
         asked = time.time_ns()
         try:
-            answer = await client.request(f"$JS.API.STREAM.INFO.{samples_stream(Lane.ALARM)}", b"", timeout=2)
-            stamp = datetime.fromisoformat(json.loads(answer.data)["ts"])
+            answer = await client.request(ABOUT_ME, b"", timeout=2)
+            stamp = datetime.fromisoformat(json.loads(answer.data)["server"]["time"])
         except (nats.errors.Error, TimeoutError, ValueError, KeyError, TypeError):
             return None
         return stamp.timestamp() - (asked + time.time_ns()) / 2e9

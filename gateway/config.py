@@ -1,23 +1,13 @@
 """The gateway's configuration: one YAML file, validated as a whole, secrets only by file name."""
 
-import ipaddress
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from links.addresses import is_loopback, objection_to
 from registry.model import Model
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` never leaves this machine."""
-    if host in ("localhost", ""):
-        return host == "localhost"
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class BusConfig(Model):
@@ -27,10 +17,17 @@ class BusConfig(Model):
     user: str = Field("", description="NATS user; empty: no authentication.")
     password_file: Path | None = Field(None, description="File (mode 600) that holds the password.")
     ca_file: Path | None = Field(None, description="Certificate authority of a tls:// server.")
+    server_name: str = Field("", description="Name in the server's certificate, if not the host in `url`.")
     alarm_bytes: int = Field(256 << 20, gt=0, description="Bytes that each alarm stream may take on disk.")
     telemetry_bytes: int = Field(
         2 << 30, gt=0, description="Bytes that each telemetry stream may take on disk."
     )
+
+    @model_validator(mode="after")
+    def _nothing_in_clear_text(self) -> "BusConfig":
+        if objection := objection_to(self.url, authenticated=bool(self.user and self.password_file)):
+            raise ValueError(str(objection))
+        return self
 
 
 class InfluxConfig(Model):
@@ -89,18 +86,3 @@ class GatewayConfig(Model):
             if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
                 raise ValueError(f"{influx.url} would carry the password in clear text: use https://")
         return influx
-
-
-def read_secret(path: Path | None, environment: str = "") -> str:
-    """The secret in `environment`'s value or in the file, stripped; empty when there is neither.
-
-    Raises PermissionError when the file can be read by others, OSError when it cannot be read.
-    """
-    if environment:
-        return environment
-    if path is None:
-        return ""
-    mode = path.stat().st_mode & 0o777
-    if mode & 0o077:
-        raise PermissionError(f"{path}: mode {mode:o} lets others read this secret; run: chmod 600 {path}")
-    return path.read_text(encoding="utf-8").strip()

@@ -10,7 +10,6 @@ import gc
 import logging
 import os
 import signal
-import ssl
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +28,7 @@ from cases.store import StoreUnavailable as OperationsUnavailable
 from gateway.api.showing import Showing, shown_value
 from gateway.api.views import Views
 from gateway.app import create_app
-from gateway.config import GatewayConfig, InfluxConfig, read_secret
+from gateway.config import GatewayConfig, InfluxConfig
 from gateway.configuration import Configuration, load_configuration
 from gateway.freshness import Freshness
 from gateway.live import LiveFeed
@@ -51,6 +50,8 @@ from ingest.stores.influx_client import InfluxSettings
 from ingest.stores.influx_reader import InfluxHistory
 from ingest.streams import StreamLimits, StreamMismatch, forget_consumer
 from language import N_, Message
+from links.secret_files import read_secret
+from links.trust import trust_authority
 from readings.lanes import Lane
 from readings.reading import Reading
 from readings.subjects import readings_stream
@@ -191,7 +192,8 @@ class _Gateway:
             credentials = Credentials(
                 user=config.user,
                 password=read_secret(config.password_file),
-                tls=ssl.create_default_context(cafile=config.ca_file) if config.ca_file else None,
+                tls=trust_authority(config.ca_file) if config.ca_file else None,
+                server_name=config.server_name,
             )
             bus = await Bus.connect(config.url, credentials, name="gateway")
             stack.push_async_callback(bus.close)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gridwarden.console_text import _, say
+from gridwarden.console_text import _, say, stop
 
 app = typer.Typer(
     name="gridwarden",
@@ -62,6 +62,13 @@ def up(
     bus_port: Annotated[
         int, typer.Option(min=0, max=65535, help=_("Port of the message bus (NATS)."))
     ] = 4222,
+    bus_host: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help=_("Let edges on other machines in at this address (0.0.0.0: all), with TLS."),
+        ),
+    ] = "",
     mqtt_port: Annotated[int, typer.Option(min=0, max=65535, help=_("Port of the MQTT broker."))] = 1883,
     influx: Annotated[
         str, typer.Option(help=_("Write to this InfluxDB too, e.g. http://127.0.0.1:8086"))
@@ -89,6 +96,7 @@ def up(
             devices=devices,
             port=port,
             bus_port=bus_port,
+            bus_host=bus_host,
             mqtt_port=mqtt_port,
             influx=influx,
             influx_database=influx_database,
@@ -103,20 +111,97 @@ def up(
 @app.command(
     help=_("Run one edge agent: reads the devices of its wires, loses nothing while the link is down.")
     + "\n\n"
-    + _("Example: gridwarden edge /etc/gridwarden/site --id east-1 --bus tls://core:4222"),
+    + _("Example: gridwarden edge /etc/gridwarden/site --id east-1 (after gridwarden enrol --redeem …)"),
 )
 def edge(
     site: SiteFolder,
     edge_id: Annotated[str, typer.Option("--id", help=_("Which edge of the site this is."))],
     data: DataFolder = DEFAULT_DATA,
-    bus: Annotated[str, typer.Option(help=_("The message bus."))] = "nats://127.0.0.1:4222",
-    user: Annotated[str, typer.Option(help=_("User on the message bus."))] = "",
+    link: Annotated[
+        Path | None, typer.Option(help=_("Folder of the box's link to its core; default: DATA/ID/link."))
+    ] = None,
+    bus: Annotated[
+        str | None, typer.Option(help=_("A message bus to use without enrolment: tls://HOST:PORT."))
+    ] = None,
+    user: Annotated[str, typer.Option(help=_("User on that message bus."))] = "",
     password_file: Annotated[Path | None, typer.Option(help=_("File (mode 600) with its password."))] = None,
 ) -> None:
     """Run one edge agent."""
     from gridwarden.commands import edge as command
 
-    command.run(site, edge_id, data, bus, user, password_file)
+    command.run(site, edge_id, data, link=link, bus=bus, user=user, password_file=password_file)
+
+
+@app.command(
+    help=_("Let a box speak for an edge: hand out a one-time token, redeem it on the box, revoke.")
+    + "\n\n"
+    + _("Example: gridwarden enrol east-1, then on the box what it prints: gridwarden enrol --redeem gw1.…"),
+)
+def enrol(
+    edge_id: Annotated[str, typer.Argument(metavar="[EDGE]", help=_("The edge that a box is to be."))] = "",
+    redeem: Annotated[
+        str, typer.Option(metavar="TOKEN", help=_("On the box: become the edge that the token names."))
+    ] = "",
+    list_: Annotated[
+        bool, typer.Option("--list", help=_("List who is enrolled, invited, shut out."))
+    ] = False,
+    revoke: Annotated[
+        str, typer.Option(metavar="EDGE", help=_("Shut out whoever speaks for this edge, at once."))
+    ] = "",
+    here: Annotated[
+        bool, typer.Option("--here", help=_("The edge runs on this machine again, as part of gridwarden up."))
+    ] = False,
+    core: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST[:PORT]", help=_("Where the box reaches the core; may be repeated.")),
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0.1, max=1440, help=_("How long the token serves."))] = 15,
+    key: Annotated[
+        str, typer.Option(metavar="U…", help=_("Enrol the box that has this public key, without a token."))
+    ] = "",
+    users: Annotated[
+        bool, typer.Option("--users", help=_("Print core and edges as users for a NATS server elsewhere."))
+    ] = False,
+    new_key: Annotated[
+        bool, typer.Option("--new-key", help=_("On the box, for a NATS server elsewhere: make its key."))
+    ] = False,
+    bus: Annotated[str, typer.Option(help=_("With --new-key: that server, tls://HOST:PORT."))] = "",
+    ca_file: Annotated[
+        Path | None, typer.Option(help=_("With --new-key: certificate of that server's authority."))
+    ] = None,
+    data: DataFolder = DEFAULT_DATA,
+    secrets: Annotated[
+        Path | None, typer.Option(help=_("Folder of the message bus's secrets; default: DATA/run/secrets."))
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("For programs (with --list)."))] = False,
+) -> None:
+    """Let a box speak for an edge."""
+    from gridwarden.commands import enrol as command
+
+    verbs = [bool(redeem), list_, bool(revoke), users, bool(edge_id)]
+    if sum(verbs) != 1:
+        stop(_("Say one thing: EDGE, --redeem TOKEN, --list, --revoke EDGE or --users."))
+    if redeem or new_key:
+        from gridwarden.commands import enrol_box
+
+        if redeem:
+            enrol_box.redeem(redeem, data)
+        else:
+            enrol_box.new_key(edge_id, data, bus, ca_file)
+        return
+    at = command.Core.at(data, secrets)
+    if list_:
+        command.show(at, as_json=as_json)
+    elif revoke:
+        command.revoke(at, revoke)
+    elif users:
+        command.show_users(at)
+    elif here:
+        command.run_here(at, edge_id)
+    elif key:
+        command.admit(at, edge_id, key)
+    else:
+        command.invite(at, edge_id, core or [], minutes)
 
 
 @app.command(
@@ -152,13 +237,30 @@ def bus(
     monitor_port: Annotated[
         int, typer.Option(min=1, max=65535, help=_("Port on which the server tells how it is."))
     ] = 8222,
+    listen: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help=_("Let edges on other machines in at this address (0.0.0.0: all), with TLS."),
+        ),
+    ] = "",
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help=_("What edges call this machine: host or IP address; may be repeated.")),
+    ] = None,
 ) -> None:
     """Run the message bus."""
     from gridwarden.commands import bus as command
 
     command.run(
         command.Options(
-            store=store, secrets=secrets, port=port, mqtt_port=mqtt_port, monitor_port=monitor_port
+            store=store,
+            secrets=secrets,
+            port=port,
+            mqtt_port=mqtt_port,
+            monitor_port=monitor_port,
+            listen=listen,
+            names=tuple(name or ()),
         )
     )
 

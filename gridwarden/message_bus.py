@@ -2,12 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from gridwarden.console_text import tell
-from ingest.nats_server import NatsServer, ServerError, ServerPorts
+from gridwarden.console_text import tell, translate
+from gridwarden.own_names import own_names
+from ingest.doorkeeper import Doorkeeper
+from ingest.nats_config import ServerPorts
+from ingest.nats_files import ServerError
+from ingest.nats_server import NatsServer
 
 LOOK_SECONDS: Final = 0.2
 PAUSE_SECONDS: Final = 0.5
@@ -18,36 +22,62 @@ class MessageBus:
     """Keeps a NATS server running until it is stopped. Use it from the main thread."""
 
     def __init__(
-        self, store: Path, secrets: Path, port: int, mqtt_port: int, log: Path, say: Callable[[str], None]
+        self,
+        store: Path,
+        secrets: Path,
+        port: int,
+        mqtt_port: int,
+        log: Path,
+        say: Callable[[str], None],
+        *,
+        listen: str = "",
+        hand_over: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        """`say` is told when the server ended by itself."""
-        self._server = NatsServer(store, secrets, ServerPorts(port, mqtt_port, _free_port()), log_file=log)
+        """`say` is told when the server ended by itself, and of boxes that come.
+
+        `listen` is the address for edges on other machines, `hand_over` is told of an edge before another
+        box becomes it.
+        """
+        self.server = NatsServer(
+            store,
+            secrets,
+            ServerPorts(port, mqtt_port, _free_port()),
+            log_file=log,
+            listen=listen,
+            names=own_names(listen) if listen else (),
+        )
         self._say = say
-        self._watch: asyncio.Task[None] | None = None
+        self._doorkeeper = Doorkeeper(
+            self.server, hand_over=hand_over, news=lambda message: say(translate(message))
+        )
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Start the server and watch it; raises `ingest.nats_server.ServerError`."""
-        self._server.start()
-        self._watch = asyncio.create_task(self._keep(), name="watch message bus")
+        """Start the server and watch it; raises `ingest.nats_files.ServerError`."""
+        self.server.start()
+        self._tasks = [
+            asyncio.create_task(self._keep(), name="watch message bus"),
+            asyncio.create_task(self._doorkeeper.run(), name="doorkeeper"),
+        ]
 
     async def stop(self) -> None:
         """Stop the server."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
-        self._server.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.server.stop()
 
     async def _keep(self) -> None:
         pause = PAUSE_SECONDS
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            code = self._server.poll()
+            code = self.server.poll()
             if code is None:
                 continue
             self._say(tell("The message bus ended (exit code {code}); starting it again.", code=code))
-            self._server.stop()
+            self.server.stop()
             try:
-                self._server.start()
+                self.server.start()
                 pause = PAUSE_SECONDS
             except ServerError as error:
                 self._say(str(error))

@@ -99,7 +99,7 @@ class Supervisor:
         self._on_restart = on_restart
         self._on_end = on_end
         self._children: list[Child] = []
-        self._watchers: list[asyncio.Task[None]] = []
+        self._watchers: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
 
     @property
@@ -123,7 +123,19 @@ class Supervisor:
             if time.monotonic() > deadline:
                 raise ChildFailed(f"not ready after {within:.0f} s\n{child.last_words()}")
             await asyncio.sleep(0.05)
-        self._watchers.append(asyncio.create_task(self._watch(child), name=f"watch {child.name}"))
+        self._watchers[child.name] = asyncio.create_task(self._watch(child), name=f"watch {child.name}")
+
+    async def retire(self, name: str) -> bool:
+        """Stop the child called `name` and keep it stopped; False when there is none."""
+        child = next((child for child in self._children if child.name == name), None)
+        if child is None:
+            return False
+        if watcher := self._watchers.pop(name, None):
+            watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
+        self._children.remove(child)
+        await child.stop()
+        return True
 
     async def _watch(self, child: Child) -> None:
         pause = FIRST_PAUSE
@@ -147,9 +159,9 @@ class Supervisor:
     async def stop(self) -> None:
         """Stop all children, the highest stage first; those of one stage together."""
         self._stopping = True
-        for watcher in self._watchers:
+        for watcher in self._watchers.values():
             watcher.cancel()
-        await asyncio.gather(*self._watchers, return_exceptions=True)
+        await asyncio.gather(*self._watchers.values(), return_exceptions=True)
         for stage in sorted({child.stage for child in self._children}, reverse=True):
             await asyncio.gather(*(child.stop() for child in self._children if child.stage == stage))
 

@@ -4,7 +4,7 @@ For every device behind every edge and lane:
 
     taken by the edge = waiting in its outbox + thinned there + in the samples stream
                       + passed + quarantined + duplicates (normaliser)
-    passed            = in the readings stream + stored + refused (each store)
+    passed            = in the readings stream + stored + expired + refused (each store)
 
 It holds at any moment, also while everything runs, because batches are counted by identity and the
 stages are read in the order the batches travel: outbox, samples stream, ledger, readings stream, stores.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ingest.audit_files import Account, OutboxBooks, StageBooks
-from ingest.normaliser import DUPLICATE, PASSED, QUARANTINED, UNREAD
+from ingest.normaliser import DUPLICATE, EXPIRED, PASSED, QUARANTINED, UNREAD
 from ingest.sequences import BatchId, Sequences
 from ingest.stores.embedded import STORED
 from readings import Lane
@@ -36,6 +36,9 @@ class BookRow:
     waiting: int = 0
     in_stream: int = 0
     stored: int = 0
+    """What is there now: without what has expired since it was stored."""
+    expired: int = 0
+    """Let go by age or for room, after it was stored or before."""
     quarantined: int = 0
     duplicates: int = 0
     thinned: int = 0
@@ -51,6 +54,10 @@ class _StoreNumbers:
     """One store, restricted to the batches that the ledger had."""
 
     stored: Counter[str]
+    expired: Counter[str]
+    """Of those that were stored."""
+    shed: Counter[str]
+    """Let go unstored, because there was no room to keep them until the store takes them."""
     refused: Counter[str]
     coming: Counter[str]
     """Readings by device in the stream that the store has not done."""
@@ -132,6 +139,8 @@ class LaneAccounts:
             ]
             self._stores[name] = _StoreNumbers(
                 stored=_by_device(totals, STORED),
+                expired=books.expired(edge, lane),
+                shed=_by_device(totals, EXPIRED),
                 refused=_by_device(totals, QUARANTINED),
                 coming=_sum(coming),
                 behind=readings is None and not cut.covers(has, done),
@@ -170,18 +179,20 @@ class LaneAccounts:
         if not self._stores:
             row.in_stream += passed
         for name, numbers in self._stores.items():
-            stored, refused, coming = (
+            stored, gone, shed, refused, coming = (
                 sum(counter[device] for device in devices)
-                for counter in (numbers.stored, numbers.refused, numbers.coming)
-            )
-            missing = passed - stored - refused - coming
+                for counter in (
+                    numbers.stored, numbers.expired, numbers.shed, numbers.refused, numbers.coming,
+                )
+            )  # fmt: skip
+            missing = passed - stored - shed - refused - coming
             if numbers.behind and missing > 0:
                 coming, missing = coming + missing, 0
             if not row.stores:
-                row.stored = stored
+                row.stored, row.expired = stored - gone, gone + shed
                 row.in_stream += coming
                 row.quarantined += refused
-            row.stores[name] = stored
+            row.stores[name] = stored - gone
             if missing and not row.difference:
                 row.difference, row.stage = missing, f"store {name}"
 

@@ -49,7 +49,10 @@ class StageBooks:
         done: dict[tuple[str, Lane], Sequences],
         folded: dict[tuple[str, Lane], dict[Account, int]],
         recent: dict[tuple[str, Lane], list[tuple[int, list[tuple[Account, int]]]]],
+        expired: dict[tuple[str, Lane], Counter[str]] | None = None,
     ) -> None:
+        """`expired`: readings by device that were stored and have gone since, by age or for room."""
+        self._expired = expired or {}
         self._done = done
         self._folded = folded
         self._recent = recent
@@ -57,6 +60,10 @@ class StageBooks:
     def done_in(self, edge: str, lane: Lane) -> Sequences:
         """The batches of one edge and lane that this stage has done."""
         return self._done.get((edge, lane), Sequences())
+
+    def expired(self, edge: str, lane: Lane) -> Counter[str]:
+        """Readings by device that were stored and are not kept any more."""
+        return self._expired.get((edge, lane), Counter())
 
     def lanes(self) -> set[tuple[str, Lane]]:
         """Every edge and lane that this stage has seen."""
@@ -137,7 +144,20 @@ def read_stage(path: Path) -> StageBooks:
             ranges: dict[tuple[str, Lane], list[tuple[int, int]]] = {}
             for edge, lane, first, last in connection.execute("SELECT edge, lane, first, last FROM done"):
                 ranges.setdefault((edge, Lane(lane)), []).append((first, last))
+            expired = _expired(connection)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{path}: {error}") from error
-    return StageBooks({key: Sequences(found) for key, found in ranges.items()}, folded, recent)
+    return StageBooks({key: Sequences(found) for key, found in ranges.items()}, folded, recent, expired)
+
+
+def _expired(connection: sqlite3.Connection) -> dict[tuple[str, Lane], Counter[str]]:
+    """What the embedded store has let go; the other stages' series, if any, do not count that."""
+    found: dict[tuple[str, Lane], Counter[str]] = {}
+    if "expired" in {name for _, name, *_ in connection.execute("PRAGMA table_info(series)")}:
+        for edge, lane, device, n in connection.execute(
+            "SELECT edge, lane, device, sum(expired) FROM series WHERE expired > 0 AND edge != ''"
+            " GROUP BY edge, lane, device"
+        ):
+            found.setdefault((edge, Lane(lane)), Counter())[device] = n
+    return found

@@ -7,9 +7,10 @@ connection will not come back by itself.
 """
 
 import asyncio
+import contextlib
 import random
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from types import TracebackType
@@ -57,6 +58,8 @@ class Credentials:
     password: str = ""
     token: str = ""
     tls: ssl.SSLContext | None = None
+    server_name: str = ""
+    """What the server's certificate must say instead of the host that is connected to."""
 
     def __repr__(self) -> str:
         return f"Credentials(user={self.user!r}, tls={self.tls is not None})"  # never the secrets
@@ -129,7 +132,7 @@ class Bus:
                     reconnect_time_wait=0.2,  # type: ignore[arg-type]  # annotated int, used as seconds
                     max_reconnect_attempts=-1,
                     reconnect_to_server_handler=_with_jitter,
-                    **_options(credentials or Credentials()),
+                    **_options(url, credentials or Credentials()),
                 )
                 bus._inbox = client.new_inbox()
                 await client.subscribe(f"{bus._inbox}.*", cb=bus._answered)
@@ -232,6 +235,19 @@ class Bus:
         self._consumers.append(consumer)
         return consumer
 
+    async def serve(self, subject: str, respond: Callable[[str, bytes], Awaitable[bytes]]) -> None:
+        """Answer every question on `subject` (which may have wildcards), one after the other, from now on.
+
+        `respond` makes the answer of the subject it was asked on and the question; it must not fail.
+        """
+
+        async def asked(message: Msg) -> None:
+            answer = await respond(message.subject, message.data)
+            with contextlib.suppress(nats.errors.Error):  # who asked asks again when the connection is back
+                await self._client.publish(message.reply, answer)
+
+        await self._client.subscribe(subject, cb=asked)
+
     async def flush(self) -> None:
         """Wait until the server has everything sent so far (acknowledgements above all)."""
         try:
@@ -306,12 +322,17 @@ def _with_jitter(servers: list[Any], _info: dict[str, Any]) -> tuple[Any, float]
     return server, min(5.0, 0.1 * 2 ** min(server.reconnects, 6)) * random.uniform(0.5, 1.5)  # noqa: S311
 
 
-def _options(credentials: Credentials) -> dict[str, Any]:
+def _options(url: str, credentials: Credentials) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if credentials.user:
         options |= {"user": credentials.user, "password": credentials.password}
     if credentials.token:
         options["token"] = credentials.token
+    if url.startswith("tls:"):
+        # Otherwise nats-py lets the server choose, in clear text, whether there is to be TLS at all.
+        options["tls_handshake_first"] = True
     if credentials.tls is not None:
         options["tls"] = credentials.tls
+    if credentials.server_name:
+        options["tls_hostname"] = credentials.server_name
     return options

@@ -4,8 +4,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from language import Message
+
+BUSY_TIMEOUT: Final = 5.0
+"""Seconds that a connection waits for another one's lock."""
 
 
 class StoreUnavailable(Exception):
@@ -27,7 +31,9 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """The one writing connection to `path`: WAL, every commit on disk. Raises `StoreUnavailable`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT
+        )
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -47,6 +53,15 @@ def open_reader(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise StoreUnavailable(f"{path}: {error}") from error
     return connection
+
+
+@contextmanager
+def as_unavailable() -> Iterator[None]:
+    """An error of SQLite becomes `StoreUnavailable`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreUnavailable(str(error)) from error
 
 
 @contextmanager

@@ -1,49 +1,37 @@
 """The NATS server as a child process: JetStream for the bus, and an MQTT 3.1.1 listener for devices.
 
-The configuration is written afresh at every start; passwords are made once and kept in a folder that
-only this user can read. Three users: ``core`` may do everything, ``edge`` may publish samples and ask
-about their streams, ``mqtt`` may use the MQTT listener and sees nothing of the bus.
+What it is configured by is written afresh at every start (`ingest.nats_files`). Without `listen` it listens
+on the loopback interface only; with it edges on other machines may come in, over TLS.
 """
 
 import json
 import os
-import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from ingest.bus import Credentials
+from ingest.nats_config import LOOPBACK, ServerPorts
+from ingest.nats_files import STORE_LOCK, ServerError, ServerFiles, ServerPlan
+from links.trust import SERVER_NAME, trust_authority
 from supervision.locks import InUse, Lock
 from supervision.parent import die_with
 
-MAX_PAYLOAD: Final = 8 * 1024 * 1024
-USERS: Final = ("core", "edge", "mqtt")
-OLDEST: Final = (2, 10)
+OLDEST: Final = (2, 10, 4)
+"""The first that can begin a connection with TLS."""
 
 _STOP_LIMIT: Final = 10.0
-
-
-class ServerError(Exception):
-    """The server cannot be started or used; the sentence says what to change. Stop and show it."""
-
-
-@dataclass(frozen=True)
-class ServerPorts:
-    """Loopback ports of the server; `mqtt` 0 leaves the MQTT listener out."""
-
-    client: int = 4222
-    mqtt: int = 1883
-    monitor: int = 8222
+_RELOAD_LIMIT: Final = 20.0
 
 
 class NatsServer:
@@ -59,20 +47,27 @@ class NatsServer:
         secrets_folder: Path,
         ports: ServerPorts | None = None,
         *,
+        listen: str = "",
+        names: Collection[str] = (),
         max_store: int = 8 * 1024**3,
         log_file: Path | None = None,
         own_log: bool = True,
         patience: float = 20.0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`store` holds the streams, `secrets_folder` the configuration and passwords (mode 700).
+        """`store` holds the streams, `secrets_folder` what nobody else may read (mode 700).
 
+        `listen` is the address for edges on other machines (TLS on), `names` are hosts and IP addresses
+        that its certificate is to be valid for besides.
         Without `own_log` the server writes where this process writes, else to `log_file`. `patience` is how
         many seconds it may take to start: after a power cut it reads through everything it has.
         """
         self.store = store
         self.ports = ports or ServerPorts()
-        self._secrets = secrets_folder
-        self._max_store = max_store
+        self.files = ServerFiles(secrets_folder, clock)
+        self._plan = ServerPlan(
+            store, self.ports, max_store, host=listen or LOOPBACK, tls=bool(listen), names=tuple(names)
+        )
         self._log = (log_file or store / "nats-server.log") if own_log else None
         self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
@@ -80,19 +75,32 @@ class NatsServer:
 
     @property
     def url(self) -> str:
-        """Where NATS clients connect."""
-        return f"nats://127.0.0.1:{self.ports.client}"
+        """Where NATS clients on this machine connect."""
+        return self._plan.url
 
     @property
     def pid(self) -> int | None:
         """The process id while it runs."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
+    @property
+    def uses_tls(self) -> bool:
+        """Whether edges on other machines may come in."""
+        return self._plan.tls
+
+    @property
+    def server_name(self) -> str:
+        """What clients must find in its certificate; empty without TLS."""
+        return SERVER_NAME if self.uses_tls else ""
+
     def credentials(self, user: str) -> Credentials:
-        """The user's name and password (`USERS`), made when they do not exist yet."""
-        if user not in USERS:
-            raise ValueError(f"no such user: {user}")
-        return Credentials(user=user, password=self._password(user))
+        """Name and password of ``core`` or ``mqtt``, made when there are none yet; raises `ServerError`."""
+        password = self.files.password(user)
+        if not self.uses_tls:
+            return Credentials(user=user, password=password)
+        self.files.authority()
+        context = trust_authority(self.files.authority_file)
+        return Credentials(user=user, password=password, tls=context, server_name=self.server_name)
 
     def start(self) -> None:
         """Start it and wait until it answers; raises `ServerError`."""
@@ -100,9 +108,10 @@ class NatsServer:
         self._take_lock()
         try:
             self._check_ports()
-            config = self._write_config()
-            self._process = self._spawn(binary, config)
+            written = self.files.write(self._plan)
+            self._process = self._spawn(binary, written.config)
             self._wait_until_ready()
+            self.files.tell(self._plan, written)
         except BaseException:
             self.stop()
             raise
@@ -111,16 +120,34 @@ class NatsServer:
         """The exit code when it has ended, else None."""
         return self._process.poll() if self._process is not None else None
 
+    def apply(self) -> None:
+        """Let the running server take over the register and the certificate as they are now.
+
+        Who is no longer in the register is cut off before this returns. Raises `ServerError`.
+        """
+        if self._process is None or self._process.poll() is not None:
+            raise ServerError("the NATS server does not run")
+        before = self._varz()["config_load_time"]
+        written = self.files.write(self._plan)
+        self._process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + _RELOAD_LIMIT
+        while self._varz()["config_load_time"] == before:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise ServerError(f"the NATS server did not take its new users:\n{_last_lines(self._log)}")
+            time.sleep(0.01)
+        self.files.tell(self._plan, written)
+
     def answers(self) -> bool:
         """Whether it says that it and its streams are well."""
         try:
-            with urlopen(f"http://127.0.0.1:{self.ports.monitor}/healthz", timeout=1) as answer:
+            with urlopen(f"http://{LOOPBACK}:{self.ports.monitor}/healthz", timeout=1) as answer:
                 return bool(json.load(answer).get("status") == "ok")
         except (URLError, OSError, ValueError):
             return False
 
     def stop(self) -> None:
         """End it in good order, after 10 s by force; the store may be used by others then."""
+        self.files.tell_stopped()
         if self._process is not None:
             if self._process.poll() is None:
                 self._process.send_signal(signal.SIGTERM)
@@ -140,7 +167,7 @@ class NatsServer:
         The child inherits the descriptor: the lock lasts as long as either of us lives.
         """
         try:
-            self._lock = Lock(self.store / "server.lock")
+            self._lock = Lock(self.store / STORE_LOCK)
         except OSError as error:
             raise ServerError(f"{self.store} cannot be used: {error.strerror}") from error
         except InUse as error:
@@ -149,35 +176,28 @@ class NatsServer:
             ) from error
 
     def _check_ports(self) -> None:
-        for name, port in vars(self.ports).items():
-            with socket.socket() as probe:
+        for name, host, port in (
+            ("client", self._plan.host, self.ports.client),
+            ("mqtt", LOOPBACK, self.ports.mqtt),
+            ("monitor", LOOPBACK, self.ports.monitor),
+        ):
+            with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
-                    probe.bind(("127.0.0.1", port))
+                    probe.bind((host, port))
                 except OSError as error:
                     raise ServerError(
-                        f"port {port} ({name}) of 127.0.0.1 cannot be used: {error.strerror};"
+                        f"port {port} ({name}) of {host} cannot be used: {error.strerror};"
                         " stop the other program or choose another port"
                     ) from error
 
-    def _password(self, user: str) -> str:
-        path = self._secrets / f"nats-{user}"
+    def _varz(self) -> dict[str, object]:
         try:
-            self._secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not path.exists():
-                _write_secret(path, secrets.token_urlsafe(24))
-            return path.read_text().strip()
-        except OSError as error:
-            raise ServerError(f"{path} cannot be used: {error.strerror}") from error
-
-    def _write_config(self) -> Path:
-        path = self._secrets / "nats-server.conf"
-        passwords = {user: self._password(user) for user in USERS}
-        try:
-            _write_secret(path, server_config(self.store, self.ports, passwords, self._max_store))
-        except OSError as error:
-            raise ServerError(f"{path} cannot be written: {error.strerror}") from error
-        return path
+            with urlopen(f"http://{LOOPBACK}:{self.ports.monitor}/varz", timeout=5) as answer:
+                found: dict[str, object] = json.load(answer)
+        except (URLError, OSError, ValueError) as error:
+            raise ServerError(f"the NATS server does not tell its state: {error}") from error
+        return found
 
     def _spawn(self, binary: Path, config: Path) -> subprocess.Popen[bytes]:
         with self._output() as output:
@@ -216,37 +236,8 @@ class NatsServer:
         )
 
 
-def server_config(store: Path, ports: ServerPorts, passwords: dict[str, str], max_store: int) -> str:
-    """The configuration file.
-
-    ``sync_interval: always``: what a stream has acknowledged is on disk. The rules of the ``mqtt`` user
-    are denials, because a topic may be anything but one of the bus.
-    """
-
-    def quoted(text: object) -> str:
-        return json.dumps(str(text))
-
-    bus = '["samples.>", "readings.>", "$JS.>", "$SYS.>", "_CORE.>", "_INBOX.>"]'
-    listener = f'mqtt {{ host: "127.0.0.1", port: {ports.mqtt} }}\n' if ports.mqtt else ""
-    return (
-        f'server_name: "gridwarden"\nhost: "127.0.0.1"\nport: {ports.client}\n'
-        f'http: "127.0.0.1:{ports.monitor}"\nmax_payload: {MAX_PAYLOAD}\n'
-        f"jetstream {{ store_dir: {quoted(store)}, max_file_store: {max_store}, sync_interval: always }}\n"
-        f"{listener}"
-        "authorization {\n  users = [\n"
-        f'    {{ user: "core", password: {quoted(passwords["core"])} }}\n'
-        f'    {{ user: "edge", password: {quoted(passwords["edge"])}, permissions: {{\n'
-        '        publish: { allow: ["samples.>", "$JS.API.STREAM.INFO.SAMPLES_ALARM",'
-        ' "$JS.API.STREAM.INFO.SAMPLES_TELEMETRY"] }\n'
-        '        subscribe: { allow: ["_INBOX.>"] } } }\n'
-        f'    {{ user: "mqtt", password: {quoted(passwords["mqtt"])}, permissions: {{\n'
-        f"        publish: {{ deny: {bus} }}\n        subscribe: {{ deny: {bus} }} }} }}\n"
-        "  ]\n}\n"
-    )
-
-
 def find_server() -> Path:
-    """An installed nats-server of at least 2.10 wins over the one that came with the Python packages.
+    """An installed nats-server of at least `OLDEST` wins over the one that came with the Python packages.
 
     Raises `ServerError` when there is none.
     """
@@ -276,15 +267,6 @@ def server_version(binary: Path) -> tuple[int, ...]:
     text = told.stdout.decode(errors="replace").rpartition("v")[2].strip().partition("-")[0]
     parts = text.split(".")
     return tuple(map(int, parts)) if all(part.isdigit() for part in parts) else ()
-
-
-def _write_secret(path: Path, text: str) -> None:
-    """Write for this user only, and never leave half a file."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    fresh.replace(path)
 
 
 def _last_lines(path: Path | None, lines: int = 5) -> str:

@@ -30,6 +30,8 @@ MALFORMED_POINT: Final = "!malformed"
 PASSED: Final = "passed"
 QUARANTINED: Final = "quarantined"
 DUPLICATE: Final = "duplicate"
+EXPIRED: Final = "expired"
+"""Let go by a store before it could write it: there was no room to keep it for so long."""
 UNREAD: Final = "unread"
 """Counts batches: bytes that were no batch, under a number that an edge gave out."""
 

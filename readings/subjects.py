@@ -13,6 +13,11 @@ from readings.lanes import Lane
 OUTAGE_HEADER: Final = "Gw-Outage"
 """Set to ``1`` on a sample batch that waited in the outbox while the link was down."""
 
+CORE_SUBJECTS: Final = "core.>"
+"""What the core's own processes say to each other, and where a box that is invited asks to be let in."""
+ABOUT_ME: Final = "$SYS.REQ.USER.INFO"
+"""Where NATS (2.10 and later) tells a user who it is, what it may do, and what time it is."""
+
 _TOKEN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -46,3 +51,18 @@ def readings_subject(lane: Lane, partition: int = 0) -> str:
 def message_id(edge: str, lane: Lane, seq: int) -> str:
     """The constant identity of a batch on every stream it passes (``Nats-Msg-Id``)."""
     return f"{edge}:{lane.value}:{seq}"
+
+
+def edge_inbox(edge: str) -> str:
+    """Prefix of the subjects on which `edge` gets answers: it may listen nowhere else."""
+    return f"_INBOX.{edge}"
+
+
+def enrolment_subject(edge: str) -> str:
+    """Where a box that was invited to be `edge` asks to be let in; ``*`` for all."""
+    return f"core.enrol.{edge}"
+
+
+def enrolment_inbox(edge: str) -> str:
+    """Prefix of the subjects on which that box gets its answer."""
+    return f"_ENROL.{edge}"

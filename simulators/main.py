@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 
 from language import N_, Message, preferred, translator
+from links.secret_files import read_secret
 from registry.devices import Device
 from registry.loading import load_site
 from registry.problems import InvalidConfiguration
@@ -228,8 +229,7 @@ def _wires(
 def _broker(options: Options) -> Broker | None:
     if options.broker is None:
         return None
-    password = options.password_file.read_text().strip() if options.password_file else None
-    return Broker.parse(options.broker, options.username, password)
+    return Broker.parse(options.broker, options.username, read_secret(options.password_file) or None)
 
 
 def _utc_offset(zone: str) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from links.secret_files import read_secret
 from registry.device_types import DeviceType
 from registry.devices import Connection, Device
 from registry.grids import Place
@@ -121,6 +122,6 @@ def _broker(settings: Mapping[str, Any]) -> Broker:
     """The broker that a connection names, read as an edge reads it; raises ValueError, OSError."""
     password = os.environ.get(str(settings.get("password_env", "")))
     if settings.get("password_file"):
-        password = Path(str(settings["password_file"])).read_text(encoding="utf-8").strip()
+        password = read_secret(Path(str(settings["password_file"])))
     address = str(settings.get("broker") or "127.0.0.1:1883")
     return Broker.parse(address, settings.get("username") or None, password)

@@ -6,6 +6,7 @@ a name that comes and goes would let two processes lock two different files.
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -54,8 +55,24 @@ class Lock:
             self._file = -1
 
     def _name(self, processes: list[int]) -> None:
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, " ".join(map(str, processes)).encode(), 0)
+        with suppress(OSError):  # on a full disk nobody can be named; the lock holds all the same
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, " ".join(map(str, processes)).encode(), 0)
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock now."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 def _holder(written: bytes) -> int | None:

@@ -213,6 +213,8 @@ export const system = {
       stored: 1_478_301,
       quarantined: 7,
       duplicates: 136,
+      expired: 0,
+      thinned: 0,
       first_difference: "stored",
       rows: [
         {
@@ -225,6 +227,8 @@ export const system = {
           stored: 806,
           quarantined: 0,
           duplicates: 0,
+          expired: 0,
+          thinned: 0,
           difference: 2,
         },
       ],

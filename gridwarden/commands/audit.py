@@ -12,11 +12,11 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from gateway.config import read_secret
 from gridwarden.console_text import complain, say, stop, tell, translate
 from ingest.audit import Books, audit, balance
 from ingest.bus import Bus, BusUnavailable, Credentials
 from ingest.database import StoreUnavailable
+from links.secret_files import read_secret
 
 WIDTH: Final = 120
 """Columns where the output is no terminal."""
@@ -24,7 +24,8 @@ WIDTH: Final = 120
 WATCH_SECONDS: Final = 2.0
 PATIENCE_SECONDS: Final = 3.0
 COLUMNS: Final = (
-    "taken", "waiting", "in_stream", "stored", "quarantined", "duplicates", "thinned", "difference",
+    "taken", "waiting", "in_stream", "stored", "expired", "quarantined", "duplicates", "thinned",
+    "difference",
 )  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def _show(books: Books, rows: int) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1))
     heads = (
         tell("edge"), tell("lane"), tell("device"), tell("taken"), tell("waiting"), tell("in stream"),
-        tell("stored"), tell("quarantined"), tell("duplicates"), tell("thinned"),
+        tell("stored"), tell("expired"), tell("quarantined"), tell("duplicates"), tell("thinned"),
         tell("difference"),
     )  # fmt: skip
     for number, head in enumerate(heads):

@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from gridwarden.console_text import complain, stop, tell
-from ingest.nats_server import NatsServer, ServerError, ServerPorts
+from gridwarden.own_names import own_names
+from ingest.doorkeeper import Doorkeeper
+from ingest.nats_config import ServerPorts
+from ingest.nats_files import ServerError
+from ingest.nats_server import NatsServer
 from supervision import EXIT_IN_USE
 from supervision.watchdog import Watchdog
 
@@ -24,6 +28,8 @@ class Options:
     port: int
     mqtt_port: int
     monitor_port: int
+    listen: str
+    names: tuple[str, ...]
 
 
 def run(options: Options) -> None:
@@ -32,6 +38,8 @@ def run(options: Options) -> None:
         options.store.resolve(),
         options.secrets.resolve(),
         ServerPorts(options.port, options.mqtt_port, options.monitor_port),
+        listen=options.listen,
+        names=options.names or (own_names(options.listen) if options.listen else ()),
         own_log=False,
         patience=START_SECONDS,
     )
@@ -55,7 +63,10 @@ async def _watch(server: NatsServer) -> int | None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     watchdog = Watchdog()
     pulse = watchdog.pulse("NATS server")
-    telling = asyncio.create_task(watchdog.run(), name="watchdog")
+    helpers = [
+        asyncio.create_task(watchdog.run(), name="watchdog"),
+        asyncio.create_task(Doorkeeper(server).run(), name="doorkeeper"),
+    ]
     try:
         while not stopping.is_set():
             code = server.poll()
@@ -70,5 +81,6 @@ async def _watch(server: NatsServer) -> int | None:
                 continue
         return None
     finally:
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
+        for helper in helpers:
+            helper.cancel()
+        await asyncio.gather(*helpers, return_exceptions=True)

@@ -15,10 +15,11 @@ from typing import Final, Literal
 import httpx
 import yaml
 
-from gateway.config import read_secret
 from gridwarden.console_text import say, tell
 from gridwarden.site_check import check_site
-from ingest.nats_server import ServerError, find_server, server_version
+from ingest.nats_files import ServerError
+from ingest.nats_server import find_server, server_version
+from links.secret_files import read_secret
 
 GIGABYTE: Final = 1 << 30
 DISK_LOW: Final = 2 * GIGABYTE

@@ -3,8 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from gateway.config import read_secret
 from gridwarden.console_text import say, stop, tell
+from links.secret_files import read_secret
 from simulators.recording import record_traffic, replay_traffic
 
 

@@ -6,6 +6,7 @@ does, and a step that fails says why and stops the rest.
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -31,7 +32,9 @@ from gridwarden.processes import Child, ChildFailed, Supervisor, own_command
 from gridwarden.site_check import check_site
 from ingest.audit import balance
 from ingest.database import StoreUnavailable
-from ingest.nats_server import ServerError
+from ingest.local_edges import enrol_local, local_link
+from ingest.nats_config import LOOPBACK
+from ingest.nats_files import ServerError
 from registry.problems import InvalidConfiguration
 from simulators.community import write_community
 from simulators.scenario import load_scenario
@@ -48,6 +51,7 @@ class Options:
     devices: int
     port: int
     bus_port: int
+    bus_host: str
     mqtt_port: int
     influx: str
     influx_database: str
@@ -78,7 +82,14 @@ class _Up:
         self.address = f"http://127.0.0.1:{options.port}"
         self.supervisor = Supervisor(self._restarted, self._ended_for_good)
         self.bus = MessageBus(
-            self.data / "nats", self.secrets, options.bus_port, options.mqtt_port, self._log("nats"), say
+            self.data / "nats",
+            self.secrets,
+            options.bus_port,
+            options.mqtt_port,
+            self._log("nats"),
+            say,
+            listen=options.bus_host,
+            hand_over=self._hand_over,
         )
 
     async def run(self) -> None:
@@ -140,22 +151,24 @@ class _Up:
 
     async def _start(self) -> None:
         options = self.options
-        for name, port in (
-            ("--port", options.port),
-            ("--bus-port", options.bus_port),
-            ("--mqtt-port", options.mqtt_port),
+        bus_host = options.bus_host or LOOPBACK
+        for name, host, port in (
+            ("--port", LOOPBACK, options.port),
+            ("--bus-port", bus_host, options.bus_port),
+            ("--mqtt-port", LOOPBACK, options.mqtt_port),
         ):
-            _port_is_free(name, port)
+            _port_is_free(name, host, port)
         configuration = self._configuration()
         if options.simulators:
             self._check_scenario()
         assert configuration.site is not None  # noqa: S101 - _configuration has checked it
         with _step(tell("message bus (NATS), MQTT broker")) as done:
             try:
+                here = enrol_local(self.bus.server.files, [*configuration.site.edges])
                 self.bus.start()
             except ServerError as error:
                 raise _StepFailed(str(error)) from error
-            done(f"127.0.0.1:{options.bus_port}, MQTT 127.0.0.1:{options.mqtt_port}")
+            done(f"{self.bus.server.url.rpartition('/')[2]}, MQTT 127.0.0.1:{options.mqtt_port}")
         with _step(tell("gateway")) as done:
             config = self._gateway_config()
             command = own_command("gateway", "--config", str(config))
@@ -185,17 +198,25 @@ class _Up:
                           devices=len(configuration.site.devices), scenario=options.scenario))  # fmt: skip
         for edge in configuration.site.edges:
             with _step(tell("edge agent {edge}", edge=edge)) as done:
-                command = edge_command(
-                    self.site,
-                    edge,
-                    self.data / "edges",
-                    f"nats://127.0.0.1:{options.bus_port}",
-                    "edge",
-                    self.secrets / "nats-edge",
-                )
+                if edge not in here:
+                    done(tell("on a box of its own"))
+                    continue
+                link = self._local_link(edge)
+                command = edge_command(self.site, edge, self.data / "edges", link=link)
                 child = Child(f"edge-{edge}", command, self._log(f"edge-{edge}"), stage=1, patience=3.0)
                 await self._run(child, partial(self._edge_listens, edge, child))
                 done("")
+
+    def _local_link(self, edge: str) -> Path:
+        try:
+            return local_link(self.bus.server, edge)
+        except ServerError as error:
+            raise _StepFailed(str(error)) from error
+
+    async def _hand_over(self, edge: str) -> None:
+        """Another box becomes `edge`: its agent here sends what it has in hand and ends."""
+        if await self.supervisor.retire(f"edge-{edge}"):
+            say(tell("The agent of {edge} on this machine has ended.", edge=edge))
 
     def _check_scenario(self) -> None:
         try:
@@ -244,12 +265,17 @@ class _Up:
             "data": str(self.data / "gateway"),
             "edges": str(self.data / "edges"),
             "bus": {
-                "url": f"nats://127.0.0.1:{options.bus_port}",
+                "url": self.bus.server.url,
                 "user": "core",
                 "password_file": str(self.secrets / "nats-core"),
             },
             "web": {"port": options.port},
         }
+        if self.bus.server.uses_tls:
+            config["bus"] |= {
+                "ca_file": str(self.bus.server.files.authority_file),
+                "server_name": self.bus.server.server_name,
+            }
         if options.influx:
             config["influx"] = {
                 "url": options.influx,
@@ -320,10 +346,6 @@ class _Up:
         say("")
 
 
-def _ports(options: Options) -> list[tuple[str, int]]:
-    return [("--port", options.port), ("--bus-port", options.bus_port), ("--mqtt-port", options.mqtt_port)]
-
-
 class _StepFailed(Exception):
     """A step of the start went wrong; the text says why."""
 
@@ -376,14 +398,18 @@ def _write_pid(lock: IO[str]) -> None:
     lock.flush()
 
 
-def _port_is_free(option: str, port: int) -> None:
+def _port_is_free(option: str, host: str, port: int) -> None:
     if port == 0:
         return
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise _StepFailed(
+                    tell("{host} is no address of this machine: {reason}", host=host, reason=error.strerror)
+                ) from error
             raise _StepFailed(
                 tell(
                     "port {port} is taken ({reason}). Choose another with {option}, "

@@ -2,63 +2,57 @@
 
 Readings arrive in order of time, so they go into ``hot``, keyed by (time, series): every write lands at
 the end of the tree (keyed by series first, writing is 8 times slower). Questions come by series, so
-after an hour they move on to ``history``, keyed by (series, time), in slices small enough not to be
-noticed. ``latest`` holds the newest reading of each series. The books are committed with the readings.
+after an hour they move on to ``history``, keyed by (series, time), and away when they are too old or too
+much (`ingest.stores.embedded_ageing`). ``latest`` holds the newest reading of each series. The books are
+committed with the readings.
+
+A series is one point of one device that came on one lane of one edge, with values of one kind.
 
 One connection in one thread writes; readers (`ingest.stores.embedded_reader`) open the file read-only.
 """
 
 import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
 from ingest import bulk
 from ingest.books import Books
-from ingest.clocks import DAY
-from ingest.database import open_writer, transaction
+from ingest.database import BUSY_TIMEOUT, as_unavailable, open_writer, transaction
 from ingest.normaliser import Count
 from ingest.sequences import BatchId
-from ingest.stores import WriteLimits
-from readings import Quality, ReadingBatch
+from ingest.stores import WriteLimits, embedded_ageing
+from ingest.stores.embedded_ageing import Retention
+from readings import Quality, Reading, ReadingBatch
 from registry.site import Site
 
 TABLES: Final = """
-CREATE TABLE IF NOT EXISTS series (sid INTEGER PRIMARY KEY, device TEXT NOT NULL, point TEXT NOT NULL,
-    kind TEXT NOT NULL, UNIQUE (device, point, kind));
+CREATE TABLE IF NOT EXISTS series (sid INTEGER PRIMARY KEY, edge TEXT NOT NULL, lane TEXT NOT NULL,
+    device TEXT NOT NULL, point TEXT NOT NULL, kind TEXT NOT NULL, expired INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (device, point, kind, edge, lane));
 CREATE TABLE IF NOT EXISTS hot (ts INTEGER, sid INTEGER, value, quality INTEGER, received INTEGER,
     event TEXT, PRIMARY KEY (ts, sid)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS history (sid INTEGER, ts INTEGER, value, quality INTEGER, received INTEGER,
     event TEXT, PRIMARY KEY (sid, ts)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS latest (sid INTEGER PRIMARY KEY, ts INTEGER NOT NULL, value, quality INTEGER,
     received INTEGER, event TEXT);
-CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
+
+__all__ = ["STORED", "EmbeddedStore", "Retention", "stored_counts"]
 
 STORED: Final = "stored"
 
-_HOUR: Final = DAY // 24
+_BUSY: Final = 200
+"""Milliseconds that emptying the journal waits for readers."""
+_PER_SERIES: Final = 16
+_SLICES: Final = 2
+"""Deleted at most after one write."""
 _SUSPECT: Final[int] = int(Quality.CLOCK_SUSPECT)
 _device_of = attrgetter("device")
-
-
-@dataclass(frozen=True)
-class Retention:
-    """What the embedded store keeps. Nanoseconds and bytes."""
-
-    hot_for: int = _HOUR
-    """Readings stay in the table for writing so long."""
-    keep_for: int = 90 * DAY
-    keep_bytes: int = 20 * 1024**3
-    """The oldest readings go when the file's used pages exceed this."""
-    slice_rows: int = 20_000
-    """Rows moved in one step."""
-    slice_time: int = 6 * _HOUR
-    """History deleted in one step."""
 
 
 class EmbeddedStore:
@@ -72,10 +66,14 @@ class EmbeddedStore:
         self.retention = retention or Retention()
         self._connection = open_writer(path)
         with transaction(self._connection):
-            for statement in TABLES.split(";\n"):
+            _upgrade(self._connection)
+            for statement in (TABLES + embedded_ageing.TABLES).split(";\n"):
                 self._connection.execute(statement)
             self.books = Books(self._connection)
-        self._sids: dict[tuple[str, str, type], int] = {}
+        self._connection.execute(f"PRAGMA journal_size_limit = {self.retention.journal_bytes}")
+        self._journal = path.with_name(f"{path.name}-wal")
+        self._sids: dict[tuple[str, str], dict[tuple[str, str, type], int]] = {}
+        """Numbers of series by (edge, lane), then by (device, point, kind)."""
         self._forget()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedded-store")
 
@@ -123,32 +121,57 @@ class EmbeddedStore:
         except BaseException:
             self._forget()
             raise
+        self._make_room(now)
 
     def tidy_now(self, now: int) -> bool:
         """`tidy`, in the calling thread; never from two threads."""
+        retention = self.retention
         with transaction(self._connection):
-            moved = self._move(now - self.retention.hot_for)
-            if moved:
-                return True
-            expired = self._expire(now)
-        self._connection.execute("PRAGMA incremental_vacuum(1000)").fetchall()
-        return expired
+            hot_for = min(retention.hot_for, retention.keep_for)
+            more = embedded_ageing.move(self._connection, now - hot_for, self._slice(), retention.slice_time)
+            more = more or embedded_ageing.expire(self._connection, now - retention.keep_for)
+        more = self._make_room(now) or more
+        with as_unavailable():
+            self._connection.execute("PRAGMA incremental_vacuum(1000)").fetchall()
+        return more
+
+    def _make_room(self, now: int) -> bool:
+        """Let the oldest go while the file holds too much; True when it still does."""
+        retention = self.retention
+        for _ in range(_SLICES):
+            if self.used_bytes() <= retention.used_bytes:
+                break
+            with transaction(self._connection):
+                if not embedded_ageing.expire_oldest(self._connection, now, self._slice()):
+                    return False
+        if self._journal.stat().st_size > retention.journal_bytes:
+            with as_unavailable():
+                self._connection.execute(f"PRAGMA busy_timeout = {_BUSY}")
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}")
+        return self.used_bytes() > retention.used_bytes
+
+    def _slice(self) -> int:
+        """Readings of a slice: some of every series, because each series is on pages of its own."""
+        return max(self.retention.slice_readings, _PER_SERIES * sum(map(len, self._sids.values())))
 
     def used_bytes(self) -> int:
         """Bytes of the file that hold something."""
-        pages, free, size = (
-            self._connection.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
-        )
+        with as_unavailable():
+            pages, free, size = (
+                self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
         return int((pages - free) * size)
 
     def _rows(self, batch: ReadingBatch, hot: list[Any], newest: dict[int, tuple[Any, ...]]) -> None:
-        sids = self._sids
+        sids = self._sids.setdefault((batch.edge, str(batch.lane)), {})
         for reading in batch.readings:
             value = reading.value
             sid = sids.get((reading.device, reading.point, type(value)))
             if sid is None:
-                sid = self._new_series(reading.device, reading.point, type(value))
+                sid = self._new_series(batch, reading)
+                sids[reading.device, reading.point, type(value)] = sid
             quality = reading.quality
             row = (
                 reading.time,
@@ -163,64 +186,38 @@ class EmbeddedStore:
             if known is None or known[1] <= reading.time:
                 newest[sid] = (sid, reading.time, *row[2:])
 
-    def _new_series(self, device: str, point: str, kind: type) -> int:
+    def _new_series(self, batch: ReadingBatch, reading: Reading) -> int:
         row = self._connection.execute(
-            "INSERT INTO series (device, point, kind) VALUES (?, ?, ?)", (device, point, kind.__name__)
+            "INSERT INTO series (edge, lane, device, point, kind) VALUES (?, ?, ?, ?, ?)",
+            (batch.edge, str(batch.lane), reading.device, reading.point, type(reading.value).__name__),
         )
-        sid = self._sids[device, point, kind] = int(row.lastrowid or 0)
-        return sid
+        return int(row.lastrowid or 0)
 
     def _forget(self) -> None:
         """Know only the series that are in the file."""
         kinds = {kind.__name__: kind for kind in (bool, int, float, str)}
-        self._sids = {
-            (device, point, kinds[kind]): sid
-            for sid, device, point, kind in self._connection.execute(
-                "SELECT sid, device, point, kind FROM series"
-            )
-        }
+        self._sids = {}
+        for sid, edge, lane, device, point, kind in self._connection.execute(
+            "SELECT sid, edge, lane, device, point, kind FROM series"
+        ):
+            self._sids.setdefault((edge, lane), {})[device, point, kinds[kind]] = sid
 
-    def _move(self, before: int) -> bool:
-        (upto,) = self._connection.execute(
-            "SELECT max(ts) FROM (SELECT ts FROM hot WHERE ts < ? ORDER BY ts LIMIT ?)",
-            (before, self.retention.slice_rows),
-        ).fetchone()
-        if upto is None:
-            return False
-        (oldest,) = self._connection.execute("SELECT min(ts) FROM hot").fetchone()
-        self._connection.execute(
-            "INSERT OR REPLACE INTO history SELECT sid, ts, value, quality, received, event"
-            " FROM hot WHERE ts <= ? ORDER BY sid, ts",
-            (upto,),
-        )
-        self._connection.execute("DELETE FROM hot WHERE ts <= ?", (upto,))
-        self._connection.execute(
-            "INSERT INTO facts VALUES ('history_from', ?)"
-            " ON CONFLICT DO UPDATE SET value = min(value, excluded.value)",
-            (oldest,),
-        )
-        return True
 
-    def _expire(self, now: int) -> bool:
-        found = self._connection.execute("SELECT value FROM facts WHERE key = 'history_from'").fetchone()
-        if found is None:
-            return False
-        begins = int(found[0])
-        too_much = self.used_bytes() > self.retention.keep_bytes and begins < now - self.retention.hot_for
-        limit = now if too_much else now - self.retention.keep_for
-        if begins >= limit:
-            return False
-        begins = min(begins + self.retention.slice_time, limit)
-        gone = self._connection.execute(
-            "DELETE FROM history WHERE sid IN (SELECT sid FROM series) AND ts < ?", (begins,)
-        ).rowcount
-        self._connection.execute("UPDATE facts SET value = ? WHERE key = 'history_from'", (begins,))
-        self._connection.execute(
-            "INSERT INTO facts VALUES ('expired', ?)"
-            " ON CONFLICT DO UPDATE SET value = value + excluded.value",
-            (gone,),
-        )
-        return True
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a file on whose series had no edge and lane up to date: what is in it has none."""
+    columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(series)")]
+    if not columns or "edge" in columns:
+        return
+    connection.execute("ALTER TABLE series RENAME TO series_before")
+    for statement in (TABLES + embedded_ageing.TABLES).split(";\n"):
+        connection.execute(statement)
+    connection.execute(
+        "INSERT INTO series (sid, edge, lane, device, point, kind)"
+        " SELECT sid, '', '', device, point, kind FROM series_before"
+    )
+    connection.execute("INSERT INTO slices SELECT max(ts), count(*) FROM history HAVING count(*) > 0")
+    connection.execute("DROP TABLE series_before")
+    connection.execute("DROP TABLE facts")
 
 
 def stored_counts(batch: ReadingBatch) -> list[Count]:

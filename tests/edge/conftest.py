@@ -44,6 +44,7 @@ class AgentProcess:
     program: list[str] = field(default_factory=lambda: ["-m", "edge"])
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    log_file: Path | None = None
 
     @property
     def outbox(self) -> Path:
@@ -51,7 +52,7 @@ class AgentProcess:
 
     @property
     def log(self) -> str:
-        return (self.data / "agent.log").read_text()
+        return (self.log_file or self.data / "agent.log").read_text()
 
     def asked(self, query: str) -> int:
         """The one number that `query` finds in the outbox; 0 while there is none."""
@@ -71,11 +72,11 @@ class AgentProcess:
         return self.asked("SELECT count(*) FROM notes WHERE key LIKE 'subscribed:%'")
 
     def _where(self) -> list[str]:
-        return ["--data", str(self.data), "--bus", self.bus]
+        return ["--data", str(self.data), "--bus", self.bus, "--disk-reserve", "0"]
 
     def start(self) -> None:
         self.data.mkdir(exist_ok=True)
-        with (self.data / "agent.log").open("ab") as log:
+        with (self.log_file or self.data / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *self.program, str(self.site), "--id", "e1", *self._where(), *self.extra],
                 cwd=ROOT,

@@ -9,8 +9,9 @@ import pytest
 from edge.collector import PORT_INTAKES, Collector
 from edge.intake import Attached, Counters, DeadLetters, Intake
 from edge.json_payload import Malformed, flat, parse
-from edge.outbox import Limits, Outbox
+from edge.outbox import Limits, Outbox, OutboxUnavailable
 from edge.routes import Routes
+from edge.safekeeping import Safekeeping
 from readings import Lane, Sample, wire
 from readings.vocabulary import MALFORMED
 from registry.device_types import DeviceType
@@ -36,10 +37,11 @@ def sample(point, value=1, source="z2m/kitchen"):
 class Running:
     """A collector at work on an outbox in a temporary folder."""
 
-    def __init__(self, path, limits=None):
+    def __init__(self, path, limits=None, way=None):
         self.outbox = Outbox(path, "e1", limits, base=0)
         self.worker = ThreadPoolExecutor(1)
-        self.collector = Collector(self.outbox, Routes(DEVICES, TYPES), self.worker)
+        self.keeping = Safekeeping(self.outbox, self.worker, way=way)
+        self.collector = Collector(self.keeping, self.outbox, Routes(DEVICES, TYPES))
         self.acknowledged = []
 
     async def __aenter__(self):
@@ -142,12 +144,89 @@ async def test_nothing_is_acknowledged_while_the_disk_is_full_and_all_of_it_afte
     running.outbox._connection.execute("PRAGMA max_page_count = 1")
     with caplog.at_level(logging.INFO):
         await running.collector.port("z2m").put([running.intake(1, *[sample("battery", "x" * 4000)] * 50)])
-        await until(lambda: "full" in running.collector.problem, "it says what is wrong")
+        await until(lambda: "full" in running.keeping.problem, "it says what is wrong")
         assert running.acknowledged == []
         await until(lambda: running.acknowledged == [1], "committed after all")  # the file is opened anew
-    assert running.collector.problem == ""
+    assert running.keeping.problem == ""
     assert [record.levelname for record in caplog.records] == ["CRITICAL", "INFO"]
     assert running.outbox.depth[Lane.TELEMETRY].seq == 1
+
+
+class WayAround:
+    """A way past the outbox that a test opens and closes."""
+
+    def __init__(self):
+        self.is_open = True
+        self.sent = []
+
+    async def send(self, samples, now):
+        if self.is_open:
+            self.sent += [entry.value for lane in samples for entry in samples[lane]]
+        return self.is_open
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """An outbox that cannot be written, until this is called."""
+
+    def fail(*_):
+        raise OutboxUnavailable("a bad disk")
+
+    monkeypatch.setattr(Outbox, "commit", fail)
+    return monkeypatch.undo
+
+
+async def test_polling_goes_on_while_nothing_can_be_kept_and_the_alarm_it_finds_is_first(tmp_path, broken):
+    async with Running(tmp_path / "outbox.db") as running:
+        port = running.collector.port("rs")
+        for n in range(3 * PORT_INTAKES):  # polled: nobody waits for an acknowledgement
+            await port.put([Intake([sample("battery", n)])])
+        await port.put([Intake([sample("smoke", True)])])
+        await until(lambda: running.keeping.problem, "it says what is wrong")
+        for n in range(3 * PORT_INTAKES, 4 * PORT_INTAKES):
+            await port.put([Intake([sample("battery", n)])])
+        assert 0 < port.waiting < PORT_INTAKES
+        broken()
+        await until(lambda: port.waiting == 0, "kept after all")
+        assert running.points(Lane.ALARM) == ["smoke"]
+        batches = [wire.decode_samples(b.payload) for b in running.outbox.read(Lane.TELEMETRY, 0, 99)]
+        kept = [entry.value for batch in batches for entry in batch.samples]
+        assert len(kept) + running.collector.not_taken == 4 * PORT_INTAKES
+        assert kept == [*range(4 * PORT_INTAKES - len(kept), 4 * PORT_INTAKES)]  # the newest
+
+
+async def test_what_a_broker_waits_for_is_never_left_out(tmp_path, broken):
+    async with Running(tmp_path / "outbox.db") as running:
+        port = running.collector.port("z2m")
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            blocked = group.create_task(
+                port.put([running.intake(n, sample("battery", n)) for n in range(900)])
+            )
+            await until(lambda: running.keeping.problem, "it says what is wrong")
+            assert not blocked.done()
+            broken()
+        await until(lambda: len(running.acknowledged) == 900, "kept after all")
+        assert running.collector.not_taken == 0
+
+
+async def test_past_a_broken_outbox_everything_is_acknowledged_once_the_core_has_it(tmp_path, broken):
+    way = WayAround()
+    async with Running(tmp_path / "outbox.db", way=way) as running:
+        port = running.collector.port("z2m")
+        await port.put([running.intake(1, sample("battery", 1)), running.intake(2, sample("smoke", 2))])
+        await until(lambda: running.acknowledged == [1, 2], "sent past the outbox")
+        way.is_open = False
+        await port.put([running.intake(3, sample("battery", 3)), running.intake(4, sample("smoke", 4))])
+        await until(lambda: running.collector._stuck, "nothing can keep it")
+        assert running.acknowledged == [1, 2]
+        way.is_open = True
+        await until(lambda: sorted(running.acknowledged) == [1, 2, 3, 4], "the link is back")
+        assert sorted(way.sent) == [1, 2, 3, 4]
+        broken()
+        way.is_open = False
+        await port.put([running.intake(5, sample("battery", 5))])
+        await until(lambda: 5 in running.acknowledged, "kept on disk again")
+        assert running.points(Lane.TELEMETRY) == ["battery"]
 
 
 def test_rubbish_cannot_flood():

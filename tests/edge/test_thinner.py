@@ -141,9 +141,9 @@ async def test_alarms_and_what_may_have_been_sent_are_never_touched(filling: Fil
 
 
 async def test_when_minutes_are_not_enough_ten_minutes_and_hours_are_thinned(tmp_path: Path):
-    filling = Filling(tmp_path, Limits(bytes=400_000, spare=0))
+    filling = Filling(tmp_path, Limits(bytes=150_000, spare=0))
     try:
-        for _ in range(400):
+        for _ in range(150):
             filling.take(30)
             if filling.outbox.fullness > BEGIN:
                 await filling.thinner.make_room()

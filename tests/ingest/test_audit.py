@@ -21,7 +21,7 @@ from ingest.books import read_quarantine
 from ingest.bus import Bus
 from ingest.database import open_reader
 from ingest.quarantine import Reason
-from ingest.stores.embedded import EmbeddedStore
+from ingest.stores.embedded import EmbeddedStore, Retention
 from ingest.stores.memory import MemoryStore
 from readings import Lane, Sample
 from readings.subjects import message_id, samples_subject
@@ -228,6 +228,27 @@ async def test_thinned_samples_are_in_the_books_of_their_device_on_the_whole_way
         row = by_source[source]
         assert row.thinned > 0
         assert row.taken == row.stored + row.quarantined + row.thinned
+
+
+async def test_what_a_store_let_go_is_no_longer_stored_and_the_books_still_balance(
+    bus: Bus, site: Site, tmp_path: Path, edge: Edge
+) -> None:
+    store = EmbeddedStore(tmp_path / "readings.db", Retention(keep_bytes=400_000, slice_readings=500))
+    async with Room(bus, site, tmp_path, [store]):
+        for number in range(60):
+            start = NOW + number * SECOND
+            samples = [sample("smoke-1", "battery", (number * 7 + n) % 100, start + n) for n in range(200)]
+            edge.outbox.commit(Group({Lane.TELEMETRY: samples}), start)
+        depth = edge.outbox.depth[Lane.TELEMETRY]
+        while depth.waits:
+            await edge.send(bus, edge.outbox.read(Lane.TELEMETRY, depth.stored, 50))
+        books = await settled(bus, tmp_path)
+    assert books.balanced, books.first_difference
+    (rows,) = open_reader(tmp_path / "readings.db").execute("SELECT count(*) FROM hot").fetchone()
+    assert 0 < rows < 12_000
+    assert total(books, "stored") == rows
+    assert total(books, "expired") == 12_000 - rows
+    assert total(books, "taken") == 12_000
 
 
 async def test_an_old_batch_that_comes_again_is_only_dropped(

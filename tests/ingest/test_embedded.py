@@ -1,11 +1,13 @@
 """The embedded store: what goes in comes out, old readings move and go."""
 
 import math
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from ingest.audit_files import read_stage
 from ingest.clocks import DAY
 from ingest.database import StoreUnavailable, open_reader
 from ingest.stores.embedded import EmbeddedStore, Retention
@@ -19,7 +21,7 @@ HOUR = DAY // 24
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = EmbeddedStore(tmp_path / "readings.db", Retention(slice_rows=50))
+    store = EmbeddedStore(tmp_path / "readings.db", Retention(slice_readings=50))
     yield store
     await store.close()
 
@@ -37,6 +39,12 @@ def reading(value: Scalar, time: int = NOW, point: str = "p", quality: int = 0, 
 
 def batch(seq: int, *readings: Reading) -> ReadingBatch:
     return ReadingBatch("edge-1", Lane.TELEMETRY, seq, readings)
+
+
+def expired(store: EmbeddedStore) -> int:
+    """How many readings have gone, as the store counts them."""
+    (n,) = open_reader(store.path).execute("SELECT sum(expired) FROM series").fetchone()
+    return int(n)
 
 
 async def values(history: EmbeddedHistory, point: str = "p") -> list[Scalar]:
@@ -122,29 +130,94 @@ async def test_old_readings_go(tmp_path: Path) -> None:
     await store.write([batch(1, *(reading(float(n), NOW + n * HOUR) for n in range(480)))], NOW)
     while await store.tidy(NOW + 480 * HOUR):
         pass
-    assert await values(history) == [float(n) for n in range(240, 480)]
-    assert open_reader(store.path).execute("SELECT value FROM facts WHERE key = 'expired'").fetchone() == (
-        240,
-    )
+    kept = await values(history)
+    assert kept == [float(n) for n in range(480 - len(kept), 480)]
+    assert 240 <= len(kept) < 247  # a slice of six hours goes when its youngest is too old
+    assert expired(store) == 480 - len(kept)
     await history.close()
     await store.close()
 
 
-async def test_the_oldest_go_when_there_is_too_much(tmp_path: Path) -> None:
-    limit = 400_000
-    store = EmbeddedStore(tmp_path / "readings.db", Retention(keep_bytes=limit))
+async def test_what_arrived_late_goes_with_its_own_time(tmp_path: Path) -> None:
+    """Readings of years ago, and of a clock that was put back, take nothing with them that is younger."""
+    store = EmbeddedStore(tmp_path / "readings.db", Retention(keep_for=10 * DAY, slice_readings=100))
     history = EmbeddedHistory(store.path)
-    for seq in range(1, 11):
-        readings = (reading("x" * 50, NOW + (seq * 1000 + n) * 60 * SECOND) for n in range(1000))
-        await store.write([batch(seq, *readings)], NOW)
-    assert store.used_bytes() > limit
-    end = NOW + 11_000 * 60 * SECOND
-    while await store.tidy(end):
+    recent = [reading(float(n), NOW + n * HOUR) for n in range(100)]
+    ancient = [reading(float(n), NOW - 2000 * DAY + n, "old") for n in range(30)]
+    await store.write([batch(1, *recent[:50], *ancient[:10])], NOW)
+    while await store.tidy(NOW + 60 * HOUR):
         pass
-    assert store.used_bytes() <= limit
-    rows = (await history.series("d", "p", 0, end * 2)).rows
-    assert 1000 < len(rows) < 10_000
-    assert rows[-1].time == NOW + 10_999 * 60 * SECOND
+    assert len(await values(history)) == 50
+    assert not await values(history, "old")
+    await store.write([batch(2, *ancient[10:], *recent[50:])], NOW)
+    while await store.tidy(NOW + 110 * HOUR):
+        pass
+    assert len(await values(history)) == 100
+    assert not await values(history, "old")
+    await history.close()
+    await store.close()
+
+
+@pytest.mark.parametrize("hot_for", [HOUR, 10 * SECOND])
+async def test_at_full_rate_the_files_stay_below_their_limit_and_the_oldest_go(
+    tmp_path: Path, hot_for: int
+) -> None:
+    limit = 4 << 20
+    retention = Retention(keep_bytes=limit, hot_for=hot_for, slice_readings=2000)
+    store = EmbeddedStore(tmp_path / "readings.db", retention)
+    history = EmbeddedHistory(store.path)
+    largest = 0
+    for seq in range(1, 151):
+        now = NOW + seq * SECOND
+        some = (reading(f"{seq}.{n}", now + n, f"p{n % 40}") for n in range(1000))
+        await store.write([batch(seq, *some)], now)
+        if seq % 5 == 0:
+            await store.tidy(now)
+        files = [path.stat().st_size for path in tmp_path.glob("readings.db*") if path.suffix != ".db-shm"]
+        largest = max(largest, sum(files))
+    assert limit / 2 < largest <= limit
+    kept = await history.counts(0, NOW * 2)
+    assert sum(kept.values()) + expired(store) == 150_000
+    assert sum(kept.values()) > 20_000
+    newest = {row.row.time for row in await history.latest(["d"])}
+    assert max(newest) == now + 999
+    oldest = min([(await history.series("d", f"p{n}", 0, NOW * 2)).rows[0].time for n in range(40)])
+    assert oldest > NOW + 40 * SECOND
+    counts = read_stage(store.path)
+    assert counts.expired("edge-1", Lane.TELEMETRY) == {"d": expired(store)}
+    await history.close()
+    await store.close()
+
+
+async def test_a_file_from_before_series_had_an_edge_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "readings.db"
+    with sqlite3.connect(path) as before:
+        before.executescript(
+            """
+            CREATE TABLE series (sid INTEGER PRIMARY KEY, device TEXT NOT NULL, point TEXT NOT NULL,
+                kind TEXT NOT NULL, UNIQUE (device, point, kind));
+            CREATE TABLE hot (ts INTEGER, sid INTEGER, value, quality INTEGER, received INTEGER,
+                event TEXT, PRIMARY KEY (ts, sid)) WITHOUT ROWID;
+            CREATE TABLE history (sid INTEGER, ts INTEGER, value, quality INTEGER, received INTEGER,
+                event TEXT, PRIMARY KEY (sid, ts)) WITHOUT ROWID;
+            CREATE TABLE latest (sid INTEGER PRIMARY KEY, ts INTEGER NOT NULL, value, quality INTEGER,
+                received INTEGER, event TEXT);
+            CREATE TABLE facts (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+            """
+        )
+        before.execute("INSERT INTO series VALUES (1, 'd', 'p', 'float')")
+        before.execute("INSERT INTO history VALUES (1, ?, 1.0, NULL, NULL, NULL)", (NOW,))
+        before.execute("INSERT INTO hot VALUES (?, 1, 2.0, NULL, NULL, NULL)", (NOW + 1,))
+        before.execute("INSERT INTO latest VALUES (1, ?, 2.0, NULL, NULL, NULL)", (NOW + 1,))
+    before.close()
+    store = EmbeddedStore(path)
+    await store.write([batch(1, reading(3.0, NOW + 2))], NOW)
+    history = EmbeddedHistory(path)
+    assert await values(history) == [1.0, 2.0, 3.0]
+    assert [row.row.value for row in await history.latest(["d"])] == [3.0]
+    while await store.tidy(NOW + 200 * DAY):
+        pass
+    assert await values(history) == []
     await history.close()
     await store.close()
 

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROOMS = (
     "readings", "registry", "rules", "cases", "ingest", "edge", "gateway", "simulators", "language",
-    "supervision",
+    "supervision", "links",
     "gridwarden", "bench",
 )  # fmt: skip
 PURE = ("readings", "language", "rules", "registry", "cases/lifecycle.py", "cases/sla.py", "cases/desk.py")
@@ -64,7 +64,15 @@ def test_every_room_says_what_it_is_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/tour.md", "docs/decisions/README.md"]
+    "page",
+    [
+        "README.md",
+        "README.zh-CN.md",
+        "CONTRIBUTING.md",
+        "docs/tour.md",
+        "docs/links.md",
+        "docs/decisions/README.md",
+    ],
 )
 def test_a_page_leads_only_to_files_that_exist(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")

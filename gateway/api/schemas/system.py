@@ -60,6 +60,7 @@ class BookRow(Schema):
     waiting: int
     in_stream: int
     stored: int
+    expired: int = Field(0, description="Let go by age or for room: no longer in the store.")
     quarantined: int
     duplicates: int
     thinned: int = Field(0, description="Left out by the edge because its outbox was nearly full.")
@@ -76,6 +77,7 @@ class BooksOut(Schema):
     waiting: int
     in_stream: int
     stored: int
+    expired: int = Field(0, description="Let go by age or for room: no longer in the store.")
     quarantined: int
     duplicates: int
     thinned: int = Field(0, description="Left out by the edges because their outboxes were nearly full.")
