@@ -149,7 +149,11 @@ def enrol(
         str, typer.Option(metavar="EDGE", help=_("Shut out whoever speaks for this edge, at once."))
     ] = "",
     here: Annotated[
-        bool, typer.Option("--here", help=_("The edge runs on this machine again, as part of gridwarden up."))
+        bool,
+        typer.Option(
+            "--here",
+            help=_("The edge runs on this machine: in gridwarden up; with --secrets, as a service."),
+        ),
     ] = False,
     core: Annotated[
         list[str] | None,
@@ -196,6 +200,8 @@ def enrol(
         command.revoke(at, revoke)
     elif users:
         command.show_users(at)
+    elif here and secrets is not None:
+        command.let_in_here(at, edge_id, data)
     elif here:
         command.run_here(at, edge_id)
     elif key:

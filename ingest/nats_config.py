@@ -46,6 +46,11 @@ _OF_THE_BUS: Final = (
 """What an MQTT device may not touch. Denials, because its topics may be anything else."""
 
 
+_BUS_ONLY: Final = 'allowed_connection_types: ["STANDARD"]'
+_MQTT_ONLY: Final = 'allowed_connection_types: ["MQTT"]'
+"""Devices' password opens the MQTT port, which is loopback, and not the one where edges come in."""
+
+
 class OpenListener(Exception):
     """The server would listen beyond this machine without protection. Stop."""
 
@@ -101,8 +106,8 @@ def users_config(passwords: Mapping[str, str], edges: Mapping[str, str], invited
     )
     return (
         "users = [\n"
-        f'    {{ user: "core", password: {_quoted(passwords["core"])} }}\n'
-        f'    {{ user: "mqtt", password: {_quoted(passwords["mqtt"])}, permissions: {{\n'
+        f'    {{ user: "core", password: {_quoted(passwords["core"])}, {_BUS_ONLY} }}\n'
+        f'    {{ user: "mqtt", password: {_quoted(passwords["mqtt"])}, {_MQTT_ONLY}, permissions: {{\n'
         f"        publish: {{ deny: {deny} }}\n        subscribe: {{ deny: {deny} }} }} }}\n"
         f"{_edge_users(edges)}\n{one_time}\n]\n"
     )
@@ -129,7 +134,7 @@ def _edge_users(edges: Mapping[str, str]) -> str:
 def _key_user(key: str, publish: Iterable[str], inbox: str, name: str = "") -> str:
     comment = f"    # {name}\n" if name else ""
     return (
-        f"{comment}    {{ nkey: {_quoted(key)}, permissions: {{\n"
+        f"{comment}    {{ nkey: {_quoted(key)}, {_BUS_ONLY}, permissions: {{\n"
         f"        publish: {{ allow: {_subjects(publish)} }}\n"
         f"        subscribe: {{ allow: {_subjects([inbox])} }} }} }}"
     )

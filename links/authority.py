@@ -160,6 +160,11 @@ class Authority:
         return certificate
 
 
+def certificate_end(file: Path) -> datetime:
+    """Until when the certificate in the file is valid; raises OSError, ValueError."""
+    return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+
+
 def check_signed(certificate_pem: str, authority: bytes) -> None:
     """Check that the authority with this public key signed the certificate; raises `WrongAuthority`."""
     try:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -17,8 +18,11 @@ import yaml
 
 from gridwarden.console_text import say, tell
 from gridwarden.site_check import check_site
-from ingest.nats_files import ServerError
+from ingest.enrolment import RegisterUnusable
+from ingest.nats_files import ServerError, ServerFiles
 from ingest.nats_server import find_server, server_version
+from links.addresses import Address
+from links.authority import RENEW_BEFORE, certificate_end
 from links.secret_files import read_secret
 
 GIGABYTE: Final = 1 << 30
@@ -43,6 +47,7 @@ def run(data: Path, influx: str, influx_user: str, influx_password_file: Path | 
     looks: list[Callable[[], Iterator[Finding]]] = [
         _machine,
         lambda: _data_folder(data),
+        lambda: _links(data / "run" / "secrets"),
         lambda: _site(data / "site"),
         lambda: _gateway(data),
     ]
@@ -87,9 +92,36 @@ def _data_folder(data: Path) -> Iterator[Finding]:
         yield Finding("bad", what, tell("Make room: telemetry will be thinned when the disk fills."))
     else:
         yield Finding("good", what)
-    for secret in (data / "run" / "secrets").glob("*"):
-        if stat.S_IMODE(secret.stat().st_mode) & 0o077:
+    for secret in (data / "run" / "secrets").rglob("*"):
+        if secret.is_file() and stat.S_IMODE(secret.stat().st_mode) & 0o077:
             yield Finding("bad", tell("{file} can be read by others", file=secret), f"chmod 600 {secret}")
+
+
+def _links(secrets: Path) -> Iterator[Finding]:
+    files = ServerFiles(secrets)
+    try:
+        state, enrolments = files.state(), files.register.read()
+        ends = certificate_end(secrets / "server.pem") if state is not None and state.tls else None
+    except (ServerError, RegisterUnusable, OSError, ValueError) as error:
+        yield Finding("bad", str(error))
+        return
+    if state is None:
+        return
+    if ends is None:
+        yield Finding("good", tell("the message bus listens on this machine only"))
+        return
+    boxes = sum(not enrolled.local for enrolled in enrolments.edges.values())
+    what = tell(
+        "the message bus lets {boxes} boxes in at {address}, over TLS; its certificate ends on {day}",
+        boxes=boxes,
+        address=Address(state.host, state.port),
+        day=ends.date().isoformat(),
+    )
+    if ends - datetime.now(UTC) < RENEW_BEFORE / 2:
+        remedy = tell("It should have been renewed by now: look at the log of the message bus.")
+        yield Finding("bad", what, remedy)
+    else:
+        yield Finding("good", what)
 
 
 def _site(folder: Path) -> Iterator[Finding]:

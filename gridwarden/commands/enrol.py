@@ -20,7 +20,10 @@ from ingest.nats_config import users_elsewhere
 from ingest.nats_files import BusState, ServerError, ServerFiles
 from language import N_, Message
 from links.addresses import Address, InvalidAddress
+from links.folder import LINK_FOLDER, own_key, write_link
 from links.invitation import Invitation
+from links.keys import InvalidKey
+from links.trust import SERVER_NAME
 from readings.subjects import is_token
 from registry.problems import did_you_mean
 from registry.wiring import read_edges
@@ -55,6 +58,13 @@ def invite(core: Core, edge: str, reach: list[str], minutes: float) -> None:
     with _stopping_on_trouble():
         _check_edge(core, edge)
         state = _running(files, core)
+        if not state.tls:
+            raise _Trouble(
+                tell(
+                    "the message bus listens on this machine only: start gridwarden up with --bus-host"
+                    " ADDRESS, or gridwarden bus with --listen ADDRESS"
+                )
+            )
         addresses = _addresses(state, reach)
         invitation = Invitation(edge, addresses, files.authority().public)
         with files.register.change() as enrolments:
@@ -102,6 +112,26 @@ def revoke(core: Core, edge: str) -> None:
                 names = [*enrolments.edges, *enrolments.invited]
                 raise _Trouble(_unknown(edge, names)) from error
         _say_effect(files, tell("{edge} is shut out.", edge=edge))
+
+
+def let_in_here(core: Core, edge: str, data: Path) -> None:
+    """Enrol an agent that runs on the bus's own machine as a service, its link in ``<data>/<edge>/link``."""
+    files, folder = core.files, data / edge / LINK_FOLDER
+    with _stopping_on_trouble():
+        _check_edge(core, edge)
+        state = _running(files, core)
+        authority, name = (files.authority().pem, SERVER_NAME) if state.tls else ("", "")
+        try:
+            key = own_key(folder)
+            write_link(folder, edge, state.url, authority_pem=authority, server_name=name)
+        except (InvalidKey, OSError) as error:
+            raise _Trouble(
+                tell("The link cannot be kept in {folder}: {reason}", folder=folder, reason=error)
+            ) from error
+        with files.register.change() as enrolments:
+            enrolments.invited.pop(edge, None)
+            enrolments.admit(edge, key.public, time.time_ns())
+        _say_effect(files, tell("{edge} is enrolled, with its link in {folder}.", edge=edge, folder=folder))
 
 
 def run_here(core: Core, edge: str) -> None:
@@ -212,13 +242,6 @@ def _running(files: ServerFiles, core: Core) -> BusState:
                 "the message bus does not run (looked in {folder}): start gridwarden up or gridwarden bus,"
                 " or name its folder with --secrets",
                 folder=core.secrets,
-            )
-        )
-    if not state.tls:
-        raise _Trouble(
-            tell(
-                "the message bus listens on this machine only: start gridwarden up with --bus-host ADDRESS,"
-                " or gridwarden bus with --listen ADDRESS"
             )
         )
     return state

@@ -1,6 +1,7 @@
 """``gridwarden bus``: ready when NATS is, silent when NATS hangs, ended when NATS ends."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from links.folder import Link
 from supervision import EXIT_IN_USE
 from tests.conftest import free_port, wait_until
 from tests.supervision.notify_socket import NotifySocket, with_notify
@@ -85,3 +87,39 @@ def test_a_second_one_on_the_same_folder_is_refused_by_name(
     )  # fmt: skip
     assert second.returncode == EXIT_IN_USE
     assert f"(process {bus.pid})" in second.stderr
+
+
+def test_it_lets_boxes_in_and_agents_of_its_own_machine(tmp_path: Path) -> None:
+    environment = {**os.environ, "GRIDWARDEN_LANG": "en"}
+    words = [*command(tmp_path), "--listen", "127.0.0.1"]
+    at = ["--secrets", str(tmp_path / "secrets")]
+
+    def enrol(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "gridwarden", "enrol", *arguments], env=environment, cwd=tmp_path,
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    assert "does not run" in enrol("east", *at).stderr
+    with (tmp_path / "bus.log").open("wb") as log:
+        bus = subprocess.Popen(words, env=environment, stdout=log, stderr=log)
+    try:
+        wait_until((tmp_path / "secrets" / "bus.json").exists, "the bus runs", 30)
+        here = enrol("west", "--here", "--data", "edges", *at)
+        assert here.returncode == 0, here.stderr
+        assert Link.read(tmp_path / "edges" / "west" / "link", "west").url.startswith("tls://127.0.0.1:")
+        invited = enrol("east", *at)
+        token = re.search(r"gw1\.\S+", invited.stdout)
+        assert token is not None, invited.stderr
+        redeemed = enrol("--redeem", token[0], "--data", "box")
+        assert redeemed.returncode == 0, redeemed.stderr + (tmp_path / "bus.log").read_text()
+        listed = enrol("--list", *at).stdout
+        assert re.search(r"east +enrolled", listed)
+        assert re.search(r"west +enrolled", listed)
+        wrong = enrol("--revoke", "eats", *at)
+        assert "did you mean `east`?" in wrong.stderr
+        assert "is shut out. The message bus has it." in enrol("--revoke", "east", *at).stdout
+        assert "does not know this token" in enrol("--redeem", token[0], "--data", "box2").stderr
+    finally:
+        bus.send_signal(signal.SIGTERM)
+        assert bus.wait(30) == 0

@@ -13,6 +13,7 @@ from pathlib import Path
 import aiomqtt
 import psutil
 import pytest
+from nats.aio.msg import Msg
 
 from ingest.bus import Bus, BusUnavailable
 from ingest.nats_config import ServerPorts
@@ -48,10 +49,28 @@ async def test_a_stranger_is_refused(server: NatsServer) -> None:
         await Bus.connect(server.url, patience=1)
 
 
+async def test_a_password_opens_its_own_port_only(server: NatsServer) -> None:
+    with pytest.raises(BusUnavailable, match="Authorization"):
+        await Bus.connect(server.url, server.credentials("mqtt"), patience=1)
+    core = server.credentials("core")
+    with pytest.raises(aiomqtt.MqttError):
+        async with aiomqtt.Client(
+            "127.0.0.1", server.ports.mqtt, username=core.user, password=core.password, timeout=5
+        ):
+            pass
+
+
 async def test_mqtt_devices_talk_to_each_other_but_not_to_the_bus(server: NatsServer) -> None:
     credentials = server.credentials("mqtt")
     async with await Bus.connect(server.url, server.credentials("core")) as core:
         await core.ensure_streams()
+        heard: list[str] = []
+
+        async def hear(message: Msg) -> None:
+            heard.append(message.subject)
+
+        for subject in ("core.>", "_INBOX.e.>"):
+            await core._client.subscribe(subject, cb=hear)
         async with aiomqtt.Client(
             "127.0.0.1",
             server.ports.mqtt,
@@ -64,9 +83,11 @@ async def test_mqtt_devices_talk_to_each_other_but_not_to_the_bus(server: NatsSe
             async with asyncio.timeout(10):
                 message = await anext(aiter(client.messages))
             assert message.payload == b'{"smoke":true}'
-            await client.publish("samples/0/e/alarm", b"forged", qos=0)
+            for topic in ("samples/0/e/alarm", "core/ingest/0/command", "_INBOX/e/1"):
+                await client.publish(topic, b"forged", qos=0)
             await client.publish("zigbee2mqtt/after", b"", qos=1)
         assert (await core.jetstream.stream_info("SAMPLES_ALARM")).state.last_seq == 0
+        assert heard == []
 
 
 def test_secrets_are_for_this_user_only(server: NatsServer, tmp_path: Path) -> None:
