@@ -47,7 +47,7 @@ class Conditions:
     seconds: float
     tell: Tell
     profile: Path | None = None
-    """Where the gateway's profile goes, when one is wanted."""
+    """The folder for the core's profiles, when they are wanted."""
     devices: int = 2000
     rules: int = 200
     edge: str = field(default="binhu-east")

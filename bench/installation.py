@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +15,12 @@ import yaml
 from bench import servers
 from bench.community import write_site
 from bench.figures import CannotMeasure, Conditions
-from ingest.bus import Bus
+from ingest.bus import Bus, BusUnavailable
 from ingest.local_edges import enrol_local, local_link
 from ingest.nats_config import ServerPorts
 from ingest.nats_files import ServerError
 from ingest.nats_server import NatsServer
+from ingest.status import ask
 from ingest.streams import StreamLimits
 from registry.site import Site
 
@@ -45,8 +46,8 @@ class Installation:
         """The file with a bus user's password."""
         return self.folder / "secrets" / f"nats-{user}"
 
-    async def start_gateway(self, profile: Path | None = None) -> None:
-        """Start a gateway and wait until it serves; with `profile` it is sampled into that file."""
+    async def start_core(self, profile: Path | None = None) -> None:
+        """Start ingest and gateway and wait until they serve; with `profile` they are sampled into it."""
         config = self.folder / "gateway.yaml"
         document = {
             "site": str(self.folder / "site"),
@@ -56,15 +57,32 @@ class Installation:
             "web": {"port": self.web_port},
         }
         config.write_text(yaml.safe_dump(document), encoding="utf-8")
+        async with await Bus.connect(self.nats.url, self.nats.credentials("core")) as bus:
+            await self._start("ingest", config, profile, lambda: self._ingest_answers(bus))
+        await self._start("gateway", config, profile, self._gateway_answers)
+
+    async def _start(
+        self, role: str, config: Path, profile: Path | None, ready: Callable[[], Awaitable[bool]]
+    ) -> None:
         command = (
-            servers.python("gridwarden", "gateway", "--config", str(config))
+            servers.python("gridwarden", role, "--config", str(config))
             if profile is None
-            else servers.python("bench.sampled_gateway", str(config), str(profile))
+            else servers.python("bench.sampled_core", role, str(config), str(profile / f"{role}.json"))
         )
-        log = self.folder / "gateway.log"
-        process = await self.stack.enter_async_context(servers.running("gateway", command, log))
-        self.processes["gateway"] = psutil.Process(process.pid)
-        await servers.wait_for(lambda: servers.answers(self.web_port), "gateway", 60, process, log)
+        log = self.folder / f"{role}.log"
+        process = await self.stack.enter_async_context(servers.running(role, command, log))
+        self.processes[role] = psutil.Process(process.pid)
+        await servers.wait_for(ready, role, 60, process, log)
+
+    async def _gateway_answers(self) -> bool:
+        return servers.answers(self.web_port)
+
+    async def _ingest_answers(self, bus: Bus) -> bool:
+        try:
+            await ask(bus, 0, "hello", within=1)
+        except BusUnavailable:
+            return False
+        return True
 
     async def start_edge(self, edge: str) -> None:
         """Start an edge agent and wait until it hears its broker and reaches the bus."""
@@ -77,7 +95,7 @@ class Installation:
         self.processes["edge agent"] = psutil.Process(process.pid)
         status = data / edge / "status.json"
 
-        def hears() -> bool:
+        async def hears() -> bool:
             try:
                 told = json.loads(status.read_text(encoding="utf-8"))
             except (OSError, ValueError):

@@ -67,8 +67,8 @@ def wanted_cases(conditions: Conditions) -> int:
 @asynccontextmanager
 async def _ready(conditions: Conditions) -> AsyncIterator[Installation]:
     async with installation(conditions, broker=True) as place:
-        conditions.tell("starting gateway and edge agent")
-        await place.start_gateway()
+        conditions.tell("starting ingest, gateway and edge agent")
+        await place.start_core()
         await place.start_edge(conditions.edge)
         yield place
 

@@ -14,8 +14,8 @@ GOALS: Final = {"edge agent": Goal(60, "at most"), "gateway": Goal(250, "at most
 async def measure(conditions: Conditions) -> list[Figure]:
     """MB (10**6 bytes) of each process, and the most it ever had."""
     async with installation(conditions, broker=True) as place:
-        conditions.tell("starting gateway and edge agent")
-        await place.start_gateway()
+        conditions.tell("starting ingest, gateway and edge agent")
+        await place.start_core()
         await place.start_edge(conditions.edge)
         counter = StoredAndRuled(place.folder / "gateway", without=conditions.edge)
         sender = MessageSender(place, conditions.edge)

@@ -20,6 +20,7 @@ from rules.model import Rule
 
 GOAL: Final = Goal(50_000, "at least")
 OVERLOAD: Final = 1.15
+CORE: Final = ("ingest", "gateway")
 WARM_UP: Final = 0.2
 """Part of the time after which the counting begins."""
 BURST: Final = 3.0
@@ -30,27 +31,27 @@ RAISES: Final = 3
 async def measure(conditions: Conditions) -> list[Figure]:
     """The sustained rate, with what each process used of the machine's cores."""
     async with installation(conditions) as place:
-        conditions.tell("starting the gateway")
-        await place.start_gateway(conditions.profile)
+        conditions.tell("starting ingest and gateway")
+        await place.start_core(conditions.profile)
         counter = StoredAndRuled(place.folder / "gateway")
         try:
             sender = Sender(place, counter)
             conditions.tell("a burst, to learn about how much it takes")
             guess = await sender.send(0, min(BURST, conditions.seconds), 0)
             if conditions.profile is not None:
-                place.processes["gateway"].send_signal(signal.SIGUSR2)
+                for role in CORE:
+                    place.processes[role].send_signal(signal.SIGUSR2)
             for _ in range(RAISES):
                 offered = guess.rate * OVERLOAD
                 conditions.tell(f"offering {offered:,.0f} readings/s for {conditions.seconds:g} s")
                 shares = Shares(place.processes)
                 found = await sender.send(offered, conditions.seconds, WARM_UP * conditions.seconds)
-                used, cost = shares.tell(), shares.micros("gateway", found.readings)
+                used = shares.tell()
+                costs = {role: shares.micros(role, found.readings) for role in CORE}
                 if found.rate < offered * 0.97:
                     break
                 guess = found
-            memory = ", ".join(
-                f"{name} {place.resident(name)[1]:.0f} MB" for name in ("gateway", "nats-server")
-            )
+            memory = ", ".join(f"{name} {place.resident(name)[1]:.0f} MB" for name in (*CORE, "nats-server"))
         finally:
             counter.close()
         said = traffic(place.site)
@@ -66,7 +67,7 @@ async def measure(conditions: Conditions) -> list[Figure]:
             note += "; while sampled for the profile"
     return [
         Figure("path", "readings stored and ruled, sustained", found.rate, "/s", GOAL, note),
-        Figure("path", "gateway's processor time per reading", cost, "µs"),
+        *(Figure("path", f"{role}: processor time per reading", cost, "µs") for role, cost in costs.items()),
     ]
 
 

@@ -13,7 +13,7 @@ FUNCTIONS: Final = 25
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A part of the gateway's processor time."""
+    """A part of the core's processor time."""
 
     name: str
     percent: float
@@ -23,7 +23,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Where the gateway's processor time went."""
+    """Where the processor time of ingest and gateway went."""
 
     seconds: float
     rooms: list[Share]
@@ -34,16 +34,22 @@ class Profile:
     threads: list[Share]
 
 
-def read_profile(path: Path) -> Profile:
-    """The profile that `bench.sampled_gateway` wrote."""
+def read_profile(folder: Path) -> Profile:
+    """The profiles that `bench.sampled_core` wrote, one file a process."""
     rooms: dict[str, float] = defaultdict(float)
     callers: dict[str, float] = defaultdict(float)
     threads: dict[str, float] = defaultdict(float)
     functions: dict[tuple[str, str], float] = defaultdict(float)
-    for thread, file, function, own_file, own_function, spent in json.loads(path.read_text(encoding="utf-8")):
+    rows = [
+        (path.stem, *row)
+        for path in sorted(folder.glob("*.json"))
+        for row in json.loads(path.read_text(encoding="utf-8"))
+    ]
+    for process, thread, file, function, own_file, own_function, spent in rows:
         rooms[package(file)] += spent
         callers[module(own_file) if own_file else "(event loop)"] += spent
-        threads[thread.rstrip("0123456789").rstrip("-_")] += spent
+        name = "event loop" if thread == "MainThread" else thread.rstrip("0123456789").rstrip("-_")
+        threads[f"{process}: {name}"] += spent
         own = "" if own_file == file else f"{module(own_file)}.{own_function}" if own_file else ""
         functions[f"{module(file)}.{function}", own] += spent
     total = sum(rooms.values()) or 1.0

@@ -51,7 +51,7 @@ def show_figures(console: Console, figures: Sequence[Figure]) -> None:
 
 def show_profile(console: Console, profile: Profile) -> None:
     """Where the gateway's time went."""
-    console.print(f"\nThe gateway's processor time during `path` ({profile.seconds:.1f} s)")
+    console.print(f"\nProcessor time of ingest and gateway during `path` ({profile.seconds:.1f} s)")
     for title, shares in (
         ("thread", profile.threads),
         ("room or library", profile.rooms),

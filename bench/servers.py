@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -63,7 +63,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def wait_for(
-    condition: Callable[[], object],
+    condition: Callable[[], Awaitable[bool]],
     what: str,
     limit: float,
     process: asyncio.subprocess.Process | None = None,
@@ -72,7 +72,7 @@ async def wait_for(
     """Poll until `condition`; raises `CannotMeasure` after `limit` seconds or when `process` has ended."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limit
-    while not condition():
+    while not await condition():
         ended = process is not None and process.returncode is not None
         if ended or loop.time() > deadline:
             why = "its process ended" if ended else f"not within {limit:g} s"
@@ -109,7 +109,11 @@ async def mosquitto(folder: Path) -> AsyncIterator[tuple[int, asyncio.subprocess
     )
     log = folder / "mosquitto.log"
     async with running("mosquitto", [binary, "-c", str(config)], log) as process:
-        await wait_for(lambda: answers(port), "mosquitto", 10, process, log)
+
+        async def listens() -> bool:
+            return answers(port)
+
+        await wait_for(listens, "mosquitto", 10, process, log)
         yield port, process
 
 

@@ -38,13 +38,15 @@ def measure(
         with tempfile.TemporaryDirectory(prefix=f"gridwarden-bench-{name}-") as folder, _term_is_interrupt():
             data = Path(folder) / "data"
             data.mkdir()
-            sampled = Path(folder) / "profile.json" if profile and name == "path" else None
+            sampled = Path(folder) / "profile" if profile and name == "path" else None
+            if sampled is not None:
+                sampled.mkdir()
             conditions = Conditions(data, seconds, lambda what, name=name: tell(name, what), sampled)  # type: ignore[misc]  # the default binds the loop's name
             try:
                 results.figures += asyncio.run(_measured(name, conditions))
             except CannotMeasure as error:
                 results.failed.append(f"{name}: {error}")
-            if sampled is not None and sampled.exists():
+            if sampled is not None and any(sampled.iterdir()):
                 results.profile = read_profile(sampled)
     return results
 

@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from zlib import crc32
 
 from registry.loading import load_site
 from registry.problems import Problem, in_reading_order
+from registry.revision import revision
 from registry.site import Site
 from rules.checks import check_rules
 from rules.loading import STARTER, load_rules
@@ -45,13 +45,3 @@ def load_configuration(folder: Path, drivers: Collection[str] = ()) -> Configura
     if loaded.site is not None:
         problems += check_rules(rules, loaded.site)
     return Configuration(loaded.site, rules, in_reading_order(problems), revision(folder))
-
-
-def revision(folder: Path) -> str:
-    """A short word that changes whenever a file of the site folder does."""
-    seen = 0
-    for file in sorted(folder.rglob("*")):
-        if file.is_file():
-            about = file.stat()
-            seen = crc32(f"{file.name}:{about.st_size}:{about.st_mtime_ns}".encode(), seen)
-    return f"{seen:08x}"

@@ -7,11 +7,10 @@ from pathlib import Path
 import nats.errors
 from nats.js.errors import APIError
 
-from gateway.rule_runner import durable_name as rules_durable
 from ingest.audit import Books, audit, balance
 from ingest.bus import Bus
 from ingest.service import NORMALISER
-from ingest.service import durable_name as store_durable
+from ingest.streams import rules_consumer, store_consumer
 from readings.lanes import Lane
 from readings.subjects import readings_stream, samples_stream
 
@@ -35,8 +34,10 @@ class Queues:
         ]
         for lane in Lane:
             stream = readings_stream(lane)
-            self._readers += [(stream, store_durable(store), lane, f"{stream} → {store}") for store in stores]
-            self._readers.append((stream, rules_durable(lane), lane, f"{stream} → rules"))
+            self._readers += [
+                (stream, store_consumer(store), lane, f"{stream} → {store}") for store in stores
+            ]
+            self._readers.append((stream, rules_consumer(lane), lane, f"{stream} → rules"))
 
     async def look(self) -> list[Queue]:
         """Every queue; empty while the bus does not answer."""

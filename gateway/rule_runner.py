@@ -24,6 +24,7 @@ from gateway.rates import Rates
 from ingest.bus import Bus
 from ingest.consumer import Consumer, Delivery
 from ingest.sequences import Sequences
+from ingest.streams import rules_consumer
 from readings import wire
 from readings.lanes import Lane
 from readings.reading import Reading, ReadingBatch
@@ -47,11 +48,6 @@ RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 log = structlog.get_logger()
 
 Clock = Callable[[], int]
-
-
-def durable_name(lane: Lane) -> str:
-    """The name of the rules' consumer on a lane's stream of readings."""
-    return f"rules-{lane}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +112,7 @@ class RuleRunner:
         """
         for lane in Lane:
             self._consumers[lane] = await self._bus.consume(
-                readings_stream(lane), durable_name(lane), capacity=CAPACITY
+                readings_stream(lane), rules_consumer(lane), capacity=CAPACITY
             )
 
     async def run(self) -> None:

@@ -12,11 +12,11 @@ import psutil
 from gateway.api import schemas
 from gateway.api.showing import instant, maybe_instant
 from gateway.freshness import Freshness, silent_after
+from gateway.ingest_link import IngestLink
 from gateway.queues import Queues
 from gateway.rates import Rates
 from ingest.audit import balance
 from ingest.quarantine_report import QuarantineGroup, quarantine_groups
-from ingest.service import Progress
 from ingest.stores import History, LatestRow, StoreUnavailable
 from language import N_, Translator
 from readings.lanes import Lane
@@ -50,7 +50,7 @@ class Status:
         self,
         parts: Sequence[Part],
         queues: Queues,
-        stages: Mapping[str, Mapping[Lane, Progress]],
+        ingest: IngestLink,
         history: History,
         freshness: Freshness,
         rates: Rates,
@@ -63,7 +63,7 @@ class Status:
         self.rates = rates
         self._parts = parts
         self._queues = queues
-        self._stages = stages
+        self._ingest = ingest
         self._history = history
         self._freshness = freshness
         self._data = data
@@ -75,13 +75,19 @@ class Status:
 
     async def run(self) -> None:
         """Count what passes the stages, once a second, until cancelled."""
-        before: dict[tuple[str, Lane], int] = {}
+        before: dict[tuple[int, str, Lane], int] = {}
         while True:
-            for stage, lanes in self._stages.items():
-                for lane, progress in lanes.items():
-                    passed = progress.readings - before.get((stage, lane), 0)
-                    before[stage, lane] = progress.readings
+            status = self._ingest.status
+            if status is not None:
+                counted = {
+                    (status.pid, stage, lane): progress.readings
+                    for stage, lanes in status.stages.items()
+                    for lane, progress in lanes.items()
+                }
+                for (pid, stage, lane), readings in counted.items():
+                    passed = readings - before.get((pid, stage, lane), 0)
                     self.rates.count(stage, lane, passed, time.time_ns())
+                before = counted
             await asyncio.sleep(1)
 
     def components(self, say: Translator) -> list[schemas.Component]:
@@ -116,7 +122,6 @@ class Status:
             rows = await self._history.latest([box.id for box in boxes.values()])
         except StoreUnavailable:
             rows = []
-        memory = self._process.memory_info().rss
         return schemas.SystemOut(
             time=instant(now),
             version=self._version,
@@ -141,13 +146,28 @@ class Status:
                 for edge in site.edges
             ],
             quarantined=sum(group.count for group in self._quarantined(10_000)),
-            process=schemas.ProcessOut(
-                name="gateway",
-                pid=self._process.pid,
-                memory_bytes=memory,
-                cpu_percent=self._process.cpu_percent(),
-            ),
+            processes=self._processes(),
         )
+
+    def _processes(self) -> list[schemas.ProcessOut]:
+        gateway = schemas.ProcessOut(
+            name="gateway",
+            pid=self._process.pid,
+            memory_bytes=self._process.memory_info().rss,
+            cpu_percent=self._process.cpu_percent(),
+        )
+        ingest = self._ingest.status
+        if ingest is None:
+            return [gateway]
+        return [
+            gateway,
+            schemas.ProcessOut(
+                name="ingest",
+                pid=ingest.pid,
+                memory_bytes=ingest.memory,
+                cpu_percent=ingest.cpu_percent,
+            ),
+        ]
 
     def _edge(
         self, site: Site, edge: str, box: Device | None, rows: Sequence[LatestRow], now: int
@@ -239,11 +259,6 @@ def edge_boxes(site: Site) -> dict[str, Device]:
 
 def _id(device: Device | None) -> str:
     return device.id if device is not None else ""
-
-
-def trouble_of(progress: Mapping[Lane, Progress]) -> str:
-    """Why a service waits, if it does."""
-    return next((lane.problem for lane in progress.values() if lane.problem), "")
 
 
 PARTS: Final = {

@@ -210,18 +210,31 @@ def enrol(
         command.invite(at, edge_id, core or [], minutes)
 
 
+CoreConfig = Annotated[Path, typer.Option("--config", "-c", help=_("The core's configuration (YAML)."))]
+
+
 @app.command(
-    help=_("Run the gateway: normalise, store, apply rules, keep cases, serve the API and the console.")
+    help=_("Run ingest: normalise what edges send and write it to the stores. The gateway runs beside it.")
+    + "\n\n"
+    + _("Example: gridwarden ingest --config /etc/gridwarden/gateway.yaml"),
+)
+def ingest(config: CoreConfig) -> None:
+    """Run ingest."""
+    from gridwarden.commands import core as command
+
+    command.run_ingest(config)
+
+
+@app.command(
+    help=_("Run the gateway: apply rules, keep cases, serve the API and the console. Ingest runs beside it.")
     + "\n\n"
     + _("Example: gridwarden gateway --config /etc/gridwarden/gateway.yaml"),
 )
-def gateway(
-    config: Annotated[Path, typer.Option("--config", "-c", help=_("The gateway's configuration (YAML)."))],
-) -> None:
+def gateway(config: CoreConfig) -> None:
     """Run the gateway."""
-    from gridwarden.commands import gateway as command
+    from gridwarden.commands import core as command
 
-    command.run(config)
+    command.run_gateway(config)
 
 
 @app.command(

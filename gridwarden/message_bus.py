@@ -8,13 +8,16 @@ from typing import Final
 
 from gridwarden.console_text import tell, translate
 from gridwarden.own_names import own_names
+from ingest.bus import Bus, BusUnavailable
 from ingest.doorkeeper import Doorkeeper
 from ingest.nats_config import ServerPorts
 from ingest.nats_files import ServerError
 from ingest.nats_server import NatsServer
+from ingest.status import ask
 
 LOOK_SECONDS: Final = 0.2
 PAUSE_SECONDS: Final = 0.5
+PARTITION: Final = 0
 LONGEST_PAUSE: Final = 10.0
 
 
@@ -59,6 +62,16 @@ class MessageBus:
             asyncio.create_task(self._keep(), name="watch message bus"),
             asyncio.create_task(self._doorkeeper.run(), name="doorkeeper"),
         ]
+
+    async def ingest_answers(self) -> bool:
+        """Whether the ingest process has connected and answers."""
+        try:
+            bus = await Bus.connect(self.server.url, self.server.credentials("core"), name="up", patience=2)
+            async with bus:
+                await ask(bus, PARTITION, "hello", within=1)
+        except BusUnavailable:
+            return False
+        return True
 
     async def stop(self) -> None:
         """Stop the server."""

@@ -108,7 +108,7 @@ class Supervisor:
         return self._children
 
     async def run(
-        self, child: Child, ready: Callable[[], Awaitable[bool]] | None = None, within: float = 30
+        self, child: Child, ready: Callable[[], Awaitable[bool]] | None = None, within: float = 120
     ) -> None:
         """Start `child`, wait until `ready` says so, then watch it.
 

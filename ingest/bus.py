@@ -235,6 +235,26 @@ class Bus:
         self._consumers.append(consumer)
         return consumer
 
+    async def tell(self, subject: str, payload: bytes) -> None:
+        """Send to whoever listens now; nobody keeps it. While the connection is down it is dropped."""
+        with contextlib.suppress(nats.errors.Error):
+            await self._client.publish(subject, payload)
+
+    async def listen(self, subject: str, hear: Callable[[bytes], Awaitable[None]]) -> None:
+        """Give every message on `subject` to `hear`, one after the other, from now on."""
+
+        async def received(message: Msg) -> None:
+            await hear(message.data)
+
+        await self._client.subscribe(subject, cb=received)
+
+    async def ask(self, subject: str, question: bytes, *, within: float) -> bytes:
+        """The answer of whoever serves `subject`; raises `BusUnavailable` when none comes in time."""
+        try:
+            return (await self._client.request(subject, question, timeout=within)).data
+        except (nats.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"nobody answers on {subject}: {error!r}") from error
+
     async def serve(self, subject: str, respond: Callable[[str, bytes], Awaitable[bytes]]) -> None:
         """Answer every question on `subject` (which may have wildcards), one after the other, from now on.
 

@@ -24,7 +24,7 @@ from ingest.normaliser import DUPLICATE, QUARANTINED, Normalised, Normaliser
 from ingest.quarantine import Quarantined, Reason
 from ingest.sequences import BatchId
 from ingest.stores import Store
-from ingest.streams import StreamMismatch, unread_streams
+from ingest.streams import StreamMismatch, store_consumer, unread_streams
 from language import N_, Message
 from readings import Lane, ReadingBatch, SampleBatch, wire
 from readings.subjects import (
@@ -267,7 +267,7 @@ class WriterService:
         for lane in Lane:
             if lane not in self._consumers:
                 self._consumers[lane] = await self._bus.consume(
-                    readings_stream(lane), durable_name(self.store.name), capacity=self._capacity
+                    readings_stream(lane), store_consumer(self.store.name), capacity=self._capacity
                 )
 
     async def run(self) -> None:
@@ -339,11 +339,6 @@ class WriterService:
             except StoreUnavailable as error:
                 more = False
                 log.warning("housekeeping postponed", store=self.store.name, error=str(error))
-
-
-def durable_name(store: str) -> str:
-    """The name of a store's consumers on the readings streams."""
-    return f"store-{store}"
 
 
 def read_samples(delivery: Delivery, lane: Lane) -> SampleBatch:

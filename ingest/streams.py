@@ -146,6 +146,16 @@ async def ensure_consumer(
     return found
 
 
+def store_consumer(store: str) -> str:
+    """The name of a store's consumers on the readings streams."""
+    return f"store-{store}"
+
+
+def rules_consumer(lane: Lane) -> str:
+    """The name of the rules' consumer on a lane's stream of readings."""
+    return f"rules-{lane}"
+
+
 async def unread_streams(stream: JetStreamContext) -> list[str]:
     """The readings streams that no consumer exists for: what is published there vanishes."""
     names = [readings_stream(lane) for lane in Lane]

@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from edge.drivers import DRIVERS, driver_class
-from gateway.config import BusConfig, GatewayConfig, InfluxConfig, WebConfig
+from gateway.config import GatewayConfig, WebConfig
+from ingest.config import BusConfig, InfluxConfig
 from registry.categories import Category, EvidenceWanted, Milestone
 from registry.device_types import DeviceType, ModbusProfile, Point, Register
 from registry.devices import Connection, Device, EdgeWiring

@@ -198,7 +198,10 @@ export const system = {
         devices: 133,
       })),
       quarantined: 7,
-      process: { name: "gateway", pid: 4121, memory_bytes: 1.74e8, cpu_percent: 11.4 },
+      processes: [
+        { name: "gateway", pid: 4121, memory_bytes: 1.74e8, cpu_percent: 7.4 },
+        { name: "ingest", pid: 4120, memory_bytes: 1.12e8, cpu_percent: 4.0 },
+      ],
     };
   },
   books(): Books {

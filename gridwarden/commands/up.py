@@ -1,7 +1,7 @@
 """``gridwarden up``: the whole platform on one machine, as processes of their own.
 
-Order of start: message bus, gateway, edge agents, simulators; they stop in reverse. Each step says what it
-does, and a step that fails says why and stops the rest.
+Order of start: message bus, ingest, gateway, simulators, edge agents; what feeds others stops before them.
+Each step says what it does, and a step that fails says why and stops the rest.
 """
 
 import asyncio
@@ -169,15 +169,14 @@ class _Up:
             except ServerError as error:
                 raise _StepFailed(str(error)) from error
             done(f"{self.bus.server.url.rpartition('/')[2]}, MQTT 127.0.0.1:{options.mqtt_port}")
+        config = str(self._gateway_config())
+        with _step(tell("ingest")) as done:
+            child = Child("ingest", own_command("ingest", "--config", config), self._log("ingest"))
+            await self._run(child, self.bus.ingest_answers)
+            done("")
         with _step(tell("gateway")) as done:
-            config = self._gateway_config()
-            command = own_command("gateway", "--config", str(config))
-            environment = {}
-            if password := os.environ.get("GRIDWARDEN_INFLUX_PASSWORD"):
-                environment["GRIDWARDEN_INFLUX_PASSWORD"] = password
-            await self._run(
-                Child("gateway", command, self._log("gateway"), environment), self._gateway_answers
-            )
+            child = Child("gateway", own_command("gateway", "--config", config), self._log("gateway"))
+            await self._run(child, self._gateway_answers)
             done(self.address)
         if options.simulators:
             with _step(tell("simulated devices")) as done:

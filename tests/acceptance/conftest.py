@@ -64,7 +64,7 @@ class Installation:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, text=True,
                 env={**os.environ, "GRIDWARDEN_LANG": "en", **self.environment},
             )  # fmt: skip
-        self.wait(lambda: "Ready after" in self.output[before:], "gridwarden up is ready", 90)
+        self.wait(lambda: "Ready after" in self.output[before:], "gridwarden up is ready", 240)
         return self
 
     def stop(self) -> int:
@@ -130,7 +130,7 @@ class Installation:
         return found
 
     def children(self) -> dict[str, psutil.Process]:
-        """The running processes by name: nats, gateway, simulators, edge-<id>."""
+        """The running processes by name: nats, ingest, gateway, simulators, edge-<id>."""
         assert self.process is not None
         found = {}
         for child in psutil.Process(self.process.pid).children():
@@ -140,8 +140,8 @@ class Installation:
                 continue
             if match := re.search(r"-m edge .*--id (\S+)", line):
                 found[f"edge-{match[1]}"] = child
-            elif match := re.search(r"gridwarden (gateway|simulate)|(nats-server)", line):
-                found[{"gateway": "gateway", "simulate": "simulators"}.get(match[1] or "", "nats")] = child
+            elif match := re.search(r"gridwarden (gateway|ingest|simulate)|(nats-server)", line):
+                found[{None: "nats", "simulate": "simulators"}.get(match[1], match[1])] = child
         return found
 
     def mqtt_password(self) -> str:

@@ -114,9 +114,9 @@ def test_a_profile_tells_whose_time_it_was(tmp_path):
         ["MainThread", engine, "Engine.feed", engine, "Engine.feed", 3.0],
         ["writer_0", msgspec, "decode", str(root / "readings/wire.py"), "decode_readings", 1.0],
     ]
-    file = tmp_path / "profile.json"
+    file = tmp_path / "ingest.json"
     file.write_text(json.dumps(rows))
-    profile = read_profile(file)
+    profile = read_profile(tmp_path)
     assert [(share.name, share.percent) for share in profile.rooms] == [("rules", 75), ("msgspec", 25)]
     assert [share.name for share in profile.callers] == ["rules.engine", "readings.wire"]
     assert profile.functions[1].caller == "readings.wire.decode_readings"

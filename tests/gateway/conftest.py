@@ -116,6 +116,12 @@ class StillQueues:
         return balance(data, edges)
 
 
+class SilentIngest:
+    """No ingest process is heard."""
+
+    status = None
+
+
 @dataclass
 class Gateway:
     """The application and what happens behind it."""
@@ -191,7 +197,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     status = Status(
         [Part("message bus", lambda: "", vital=True)],
         StillQueues(),  # type: ignore[arg-type]  # the bus has tests of its own
-        {},
+        SilentIngest(),  # type: ignore[arg-type]
         history,
         freshness,
         rates,

@@ -120,7 +120,7 @@ class SystemOut(Schema):
     rates: list[Rate]
     edges: list[EdgeOut]
     quarantined: int
-    process: ProcessOut
+    processes: list[ProcessOut] = Field(description="The core's processes that are heard.")
 
 
 class HealthOut(Schema):

@@ -1,4 +1,4 @@
-"""The gateway with a sampler in it: ``python -m bench.sampled_gateway CONFIG.yaml PROFILE.json``.
+"""A core process with a sampler in it: ``python -m bench.sampled_core ingest CONFIG.yaml PROFILE.json``.
 
 SIGUSR2 begins the sampling. From then on SIGPROF comes after every 2 ms of processor time that the process
 has used, in whichever thread; its handler runs in the main thread, between two of its instructions, and
@@ -20,6 +20,7 @@ import yaml
 
 from gateway.config import GatewayConfig
 from gateway.main import run_gateway
+from ingest.process import run_ingest
 
 INTERVAL: Final = 0.002
 _ROOT: Final = str(Path(__file__).parent.parent) + os.sep
@@ -59,7 +60,9 @@ class Sampler:
         names = {thread.ident: thread.name for thread in threading.enumerate()}
         for thread, found in sys._current_frames().items():
             used = time.clock_gettime(time.pthread_getcpuclockid(thread))
-            spent, self._used[thread] = used - self._used.get(thread, used), used
+            before = self._used.get(thread, used)
+            self._used[thread] = used
+            spent = used - before if used >= before else used  # a new thread under an old one's number
             at = frame if thread == self._main else found
             if at is None or not spent:
                 continue
@@ -75,12 +78,13 @@ def _place(frame: FrameType) -> Place:
 
 
 def main() -> None:
-    """Run the gateway; write the profile when it ends."""
-    config, profile = (Path(argument) for argument in sys.argv[1:3])
+    """Run ingest or the gateway; write the profile when it ends."""
+    run = {"ingest": run_ingest, "gateway": run_gateway}[sys.argv[1]]
+    config, profile = (Path(argument) for argument in sys.argv[2:4])
     sampler = Sampler()
     sampler.prepare()
     try:
-        run_gateway(GatewayConfig.model_validate(yaml.safe_load(config.read_text(encoding="utf-8"))))
+        run(GatewayConfig.model_validate(yaml.safe_load(config.read_text(encoding="utf-8"))))
     finally:
         sampler.stop()
         sampler.write(profile)

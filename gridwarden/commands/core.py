@@ -1,28 +1,41 @@
-"""``gridwarden gateway``: one gateway process from its configuration file."""
+"""``gridwarden ingest`` and ``gridwarden gateway``: the core's two processes, from one configuration."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from gateway.config import GatewayConfig
-from gateway.main import GatewayFailed, run_gateway
 from gridwarden.commands.check import complain_about
 from gridwarden.console_text import stop, tell, translate
+from ingest.opening import CannotRun
 from registry.problems import InvalidConfiguration
 from registry.reading_files import read_yaml
 from registry.validation import problems_from_pydantic
 
 
-def run(file: Path) -> None:
-    """Run the gateway that `file` describes until SIGTERM or Ctrl-C."""
+def run_ingest(file: Path) -> None:
+    """Normalise and store as `file` describes until SIGTERM or Ctrl-C."""
+    from ingest.process import run_ingest as run
+
+    _run(file, run)
+
+
+def run_gateway(file: Path) -> None:
+    """Run rules, cases and the API as `file` describes until SIGTERM or Ctrl-C."""
+    from gateway.main import run_gateway as run
+
+    _run(file, run)
+
+
+def _run(file: Path, run: Callable[[GatewayConfig], None]) -> None:
     try:
-        config = read_config(file)
-        run_gateway(config)
+        run(read_config(file))
     except InvalidConfiguration as error:
         for problem in error.problems:
             complain_about(problem)
         stop(tell("{file}: mend this and start again.", file=file))
-    except GatewayFailed as error:
+    except CannotRun as error:
         stop(translate(error.message), code=1)
 
 

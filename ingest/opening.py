@@ -1,0 +1,104 @@
+"""What every process of the core opens first: the bus with its streams, the stores to read from.
+
+`CannotRun` says, in a sentence for people, why it is not possible.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TypeVar
+
+from ingest.bus import Bus, BusUnavailable, Credentials
+from ingest.config import BusConfig, CoreConfig, InfluxConfig
+from ingest.database import StoreUnavailable
+from ingest.stores import History
+from ingest.stores.embedded_reader import EmbeddedHistory
+from ingest.stores.influx_client import InfluxSettings
+from ingest.stores.influx_reader import InfluxHistory
+from ingest.streams import StreamLimits, StreamMismatch
+from language import N_, Message
+from links.secret_files import read_secret
+from links.trust import trust_authority
+from registry.site import Site
+
+Opened = TypeVar("Opened")
+
+EMBEDDED_FILE = "readings.db"
+
+
+class CannotRun(Exception):
+    """A process cannot start or go on; `message` says why."""
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        super().__init__(str(message))
+
+
+def cannot_use(folder: Path, error: Exception) -> CannotRun:
+    """What to raise when a folder or a file in it cannot be used."""
+    return CannotRun(Message(N_("{folder} cannot be used: {reason}"), {"folder": folder, "reason": error}))
+
+
+def cause_of(error: BaseException, part: str) -> CannotRun:
+    """The first cause inside a task group's wrapping, as what ended `part`."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, CannotRun):
+        return error
+    return CannotRun(Message(N_("A part of {part} failed: {reason}"), {"part": part, "reason": repr(error)}))
+
+
+def open_file(folder: Path, make: Callable[[], Opened]) -> Opened:
+    """What `make` opens in `folder`; raises `CannotRun`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return make()
+    except (StoreUnavailable, OSError) as error:
+        raise cannot_use(folder, error) from error
+
+
+async def open_bus(config: BusConfig, name: str, stack: AsyncExitStack) -> Bus:
+    """Connect as `name` and make sure of the streams; closed with `stack`. Raises `CannotRun`."""
+    try:
+        credentials = Credentials(
+            user=config.user,
+            password=read_secret(config.password_file),
+            tls=trust_authority(config.ca_file) if config.ca_file else None,
+            server_name=config.server_name,
+        )
+        bus = await Bus.connect(config.url, credentials, name=name)
+        stack.push_async_callback(bus.close)
+        await bus.ensure_streams(
+            StreamLimits(
+                samples_alarm=config.alarm_bytes,
+                samples_telemetry=config.telemetry_bytes,
+                readings_alarm=config.alarm_bytes,
+                readings_telemetry=config.telemetry_bytes,
+            )
+        )
+    except (BusUnavailable, StreamMismatch, OSError) as error:
+        raise CannotRun(Message(N_("The message bus cannot be used: {reason}"), {"reason": error})) from error
+    return bus
+
+
+def open_history(config: CoreConfig, site: Site, stack: AsyncExitStack) -> History:
+    """Where stored readings are asked for: the embedded store, else InfluxDB. Raises `CannotRun`."""
+    if config.embedded:
+        embedded = EmbeddedHistory(config.data / EMBEDDED_FILE)
+        stack.push_async_callback(embedded.close)
+        return embedded
+    assert config.influx is not None  # noqa: S101 - CoreConfig demands a store
+    influx = InfluxHistory(influx_settings(config.influx), site)
+    stack.push_async_callback(influx.close)
+    return influx
+
+
+def influx_settings(config: InfluxConfig) -> InfluxSettings:
+    """The connection with its password; raises `CannotRun` when that cannot be read."""
+    try:
+        given = os.environ.get("GRIDWARDEN_INFLUX_PASSWORD", "")
+        password = read_secret(config.password_file, given)
+    except OSError as error:
+        raise CannotRun(Message(N_("The password cannot be read: {reason}"), {"reason": error})) from error
+    return InfluxSettings(config.url, config.database, config.user, password)
