@@ -87,8 +87,24 @@ class OperationsStore:
 
         Raises `StoreUnavailable` when the database cannot take it; nothing is kept then.
         """
-        with self._translated(), self._turn(), self._writer.begin() as connection:
+        with self.connection() as connection:
             yield Transaction(connection)
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """As `transaction`, for this package's own statements."""
+        with self._translated(), self._turn(), self._writer.begin() as connection:
+            yield connection
+
+    def used_bytes(self, connection: Connection) -> int:
+        """Bytes of SQLite's file that hold something; 0 for another database."""
+        if not self._sqlite:
+            return 0
+        pages, free, size = (
+            int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return (pages - free) * size
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
@@ -175,6 +191,7 @@ def _prepare_writer(connection: Any, record: object) -> None:
         "foreign_keys=ON",
         "cache_size=-32000",
         "temp_store=MEMORY",
+        "journal_size_limit=67108864",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
 

@@ -2,7 +2,7 @@
 
 Portable on purpose: SQLite now, PostgreSQL later. Times are nanoseconds since 1970-01-01 UTC in BIGINT.
 A case is kept whole as JSON (`body`); the columns beside it are what lists filter and sort by. History
-and evidence only grow: triggers refuse UPDATE and DELETE.
+and evidence only grow: triggers refuse UPDATE, and DELETE but for a case in `removed_case`.
 """
 
 from typing import Final
@@ -77,6 +77,7 @@ ALARM: Final = Table(
     Index("alarm_rule", "rule", text("raised DESC")),
     Index("alarm_case", "case_id", "standing"),
     Index("alarm_change", "change"),
+    Index("alarm_age", "open", "changed"),
 )
 
 FINDING: Final = Table(
@@ -140,6 +141,7 @@ CASES: Final = Table(
     Index("cases_officer", "officer", "open"),
     Index("cases_category", "category", "open"),
     Index("cases_change", "change"),
+    Index("cases_age", "open", "closed"),
 )
 
 HISTORY: Final = Table(
@@ -198,7 +200,20 @@ DELIVERY: Final = Table(
     Column("error", Text, nullable=False),
     Index("delivery_due", "state", "due", "number"),
     Index("delivery_subject", "receiver", "subject", "number"),
+    Index("delivery_age", "state", "created"),
 )
+
+REMOVED_CASE: Final = Table(
+    "removed_case",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("opened", BigInteger, nullable=False),
+    Column("closed", BigInteger, nullable=False),
+    Column("removed", BigInteger, nullable=False),
+    Column("history_count", Integer, nullable=False),
+    Column("history_hash", Text, nullable=False),
+)
+"""What remains of a case that was removed for its age: enough to know a copy of its history again."""
 
 ENGINE_INSTANCE: Final = Table(
     "engine_instance",
@@ -240,4 +255,4 @@ COUNTER: Final = Table(
 )
 
 APPEND_ONLY: Final = ("history", "evidence")
-"""Tables whose rows are never changed nor removed."""
+"""Tables whose rows are never changed, and go only with their whole case (`cases.store.retention`)."""

@@ -235,15 +235,16 @@ class Story:
         with self.store.reading() as books:
             return [line.entry.act.value for line in books.history(number)]
 
-    def quiet(self, *devices: str, rule: str = "smoke") -> None:
+    def quiet(self, *devices: str, rule: str = "smoke", occurrence: int = 1) -> None:
         """The alarms of these devices latch and are reset after inspection."""
-        self.report(*(self.finding(device, FindingKind.LATCHED, rule=rule) for device in devices))
-        self.report(*(self.finding(device, FindingKind.RESET, rule=rule, actor="so") for device in devices))
+        same: dict[str, Any] = {"rule": rule, "occurrence": occurrence}
+        self.report(*(self.finding(device, FindingKind.LATCHED, **same) for device in devices))
+        self.report(*(self.finding(device, FindingKind.RESET, actor="so", **same) for device in devices))
 
-    def closed(self, number: str, *devices: str) -> Case:
+    def closed(self, number: str, *devices: str, occurrence: int = 1) -> Case:
         """From dispatched to closed, the way it should go."""
         self.act(number, Act.ACCEPT, "g3")
-        self.quiet(*devices)
+        self.quiet(*devices, occurrence=occurrence)
         self.act(number, Act.FEEDBACK, "g3", note="done", evidence=(Proof(EvidenceKind.PHOTO, "a.jpg"),))
         self.act(number, Act.VERIFY, "v1")
         self.act(number, Act.APPROVE, "v1", standard_met=True)

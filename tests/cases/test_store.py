@@ -61,8 +61,8 @@ def test_migrating_twice_tells_of_each_step_once(tmp_path):
     told: list[str] = []
     store.migrate(lambda message: told.append(str(message)))
     store.migrate(lambda message: told.append(str(message)))
-    assert told == ["Database brought up to 0001."]
-    assert store.revision() == "0001"
+    assert told == ["Database brought up to 0001.", "Database brought up to 0002."]
+    assert store.revision() == "0002"
     store.close()
 
 
