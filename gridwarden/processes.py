@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from supervision import EXIT_CONFIGURATION
+from supervision.output import bound
 from supervision.parent import die_with
 
 FIRST_PAUSE: Final = 0.5
@@ -25,8 +26,6 @@ STEADY_SECONDS: Final = 30.0
 
 MEND_FIRST: Final = frozenset({2, EXIT_CONFIGURATION})
 """Exit codes of a wrong command line or configuration."""
-
-LOG_BYTES: Final = 10 << 20
 
 
 class ChildFailed(RuntimeError):
@@ -51,8 +50,7 @@ class Child:
     async def start(self) -> asyncio.subprocess.Process:
         """Start the process; its output is appended to `log`."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
-            self.log.replace(self.log.with_suffix(".log.1"))
+        bound(self.log)
         with self.log.open("ab") as sink:
             self.process = await asyncio.create_subprocess_exec(
                 *self.command,

@@ -13,6 +13,7 @@ from ingest.nats_config import ServerPorts
 from ingest.nats_files import ServerError
 from ingest.nats_server import NatsServer
 from supervision import EXIT_IN_USE
+from supervision.output import never_stop_for_the_log
 from supervision.watchdog import Watchdog
 
 LOOK_SECONDS: Final = 1.0
@@ -34,6 +35,7 @@ class Options:
 
 def run(options: Options) -> None:
     """Run the server until SIGTERM or Ctrl-C; when it ends by itself, end too."""
+    never_stop_for_the_log()
     server = NatsServer(
         options.store.resolve(),
         options.secrets.resolve(),

@@ -12,6 +12,7 @@ from ingest.opening import CannotRun
 from registry.problems import InvalidConfiguration
 from registry.reading_files import read_yaml
 from registry.validation import problems_from_pydantic
+from supervision.output import never_stop_for_the_log
 
 
 def run_ingest(file: Path) -> None:
@@ -29,6 +30,7 @@ def run_gateway(file: Path) -> None:
 
 
 def _run(file: Path, run: Callable[[GatewayConfig], None]) -> None:
+    never_stop_for_the_log()
     try:
         run(read_config(file))
     except InvalidConfiguration as error:

@@ -38,8 +38,10 @@ from ingest.nats_files import ServerError
 from registry.problems import InvalidConfiguration
 from simulators.community import write_community
 from simulators.scenario import load_scenario
+from supervision.output import bound, never_stop_for_the_log
 
 STOP_SECONDS: Final = 5.0
+LOGS_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ class Options:
 
 def run(options: Options) -> None:
     """Run until Ctrl-C or SIGTERM."""
+    never_stop_for_the_log()
     data = options.data.resolve()
     try:
         (data / "run").mkdir(parents=True, exist_ok=True)
@@ -107,10 +110,14 @@ class _Up:
             if work.done():
                 work.result()
                 self._ready(time.monotonic() - started)
-                news = asyncio.create_task(follow(self.address), name="news")
+                helpers = [
+                    asyncio.create_task(follow(self.address), name="news"),
+                    asyncio.create_task(_bound_logs(self.data / "log"), name="logs"),
+                ]
                 await halt
-                news.cancel()
-                await asyncio.gather(news, return_exceptions=True)
+                for helper in helpers:
+                    helper.cancel()
+                await asyncio.gather(*helpers, return_exceptions=True)
         except _StepFailed as failed:
             complain(str(failed))
             code = 1
@@ -343,6 +350,13 @@ class _Up:
         )
         say(tell("Ctrl-C stops everything; what happens is told here:"))
         say("")
+
+
+async def _bound_logs(folder: Path) -> None:
+    """Begin logs anew that have become too large."""
+    while True:
+        await asyncio.sleep(LOGS_SECONDS)
+        await asyncio.to_thread(lambda: [bound(log) for log in folder.glob("*.log")])
 
 
 class _StepFailed(Exception):
