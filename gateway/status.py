@@ -209,6 +209,7 @@ class Status:
             quarantined=sum(row.quarantined for row in rows),
             duplicates=sum(row.duplicates for row in rows),
             thinned=sum(row.thinned for row in rows),
+            lost=sum(row.lost for row in rows),
             first_difference=say(doubt) if doubt is not None else "",
             accounts=len(rows),
             rows=[
@@ -224,6 +225,7 @@ class Status:
                     quarantined=row.quarantined,
                     duplicates=row.duplicates,
                     thinned=row.thinned,
+                    lost=row.lost,
                     difference=row.difference,
                 )
                 for row in rows[:limit]

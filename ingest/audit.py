@@ -6,6 +6,8 @@ For every device behind every edge and lane:
                       + passed + quarantined + duplicates (normaliser)
     passed            = in the readings stream + stored + expired + refused (each store)
 
+and, where the core was restored from a backup, + what is known to be lost with it (`ingest.restorations`).
+
 It holds at any moment, also while everything runs, because batches are counted by identity and the
 stages are read in the order the batches travel: outbox, samples stream, ledger, readings stream, stores.
 A batch found in two places has moved meanwhile and counts where it got to; one that the edge made after
@@ -27,6 +29,7 @@ from nats.js.client import JetStreamContext
 
 from ingest.audit_accounts import BookRow, LaneAccounts, Streamed
 from ingest.audit_files import OutboxBooks, StageBooks, read_highest, read_outbox, read_stage
+from ingest.restorations import Loss
 from ingest.sequences import BatchId
 from language import N_, Message
 from readings import Lane, wire
@@ -48,6 +51,8 @@ class Books:
     """Whether the streams were read; else what is in them was concluded from the numbers of batches."""
     outdated: tuple[tuple[str, Lane], ...] = ()
     """Edges and lanes whose outbox is an older copy of itself."""
+    losses: tuple[Loss, ...] = ()
+    """What is known to have gone down with a core that was restored from a backup."""
 
     @property
     def balanced(self) -> bool:
@@ -126,9 +131,13 @@ def compare(
     """The accounts, from what was read of each stage in this order; None: that stream was not read."""
     lanes = ledger.lanes() | {(edge, lane) for edge, outbox in outboxes.items() for lane, _ in outbox.taken}
     rows: list[BookRow] = []
+    losses: list[Loss] = []
     for edge, lane in sorted(lanes):
-        rows += LaneAccounts(edge, lane, outboxes.get(edge), samples, ledger, readings, stores).rows()
-    return Books(rows, proved=samples is not None and readings is not None)
+        accounts = LaneAccounts(edge, lane, outboxes.get(edge), samples, ledger, readings, stores)
+        rows += accounts.rows()
+        losses += accounts.losses
+    proved = samples is not None and readings is not None
+    return Books(rows, proved=proved, losses=tuple(losses))
 
 
 def _read_outboxes(edges: Path | None) -> dict[str, OutboxBooks]:

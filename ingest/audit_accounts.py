@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ingest.audit_files import Account, OutboxBooks, StageBooks
 from ingest.normaliser import DUPLICATE, EXPIRED, PASSED, QUARANTINED, UNREAD
+from ingest.restorations import Loss
 from ingest.sequences import BatchId, Sequences
 from ingest.stores.embedded import STORED
 from readings import Lane
@@ -42,6 +43,8 @@ class BookRow:
     quarantined: int = 0
     duplicates: int = 0
     thinned: int = 0
+    lost: int = 0
+    """Known to have gone down with a core that was restored from a backup (`ingest.restorations`)."""
     difference: int = 0
     stage: str = ""
     unread: int = 0
@@ -127,7 +130,11 @@ class LaneAccounts:
         if outbox is not None:
             self._waiting.update(outbox.unnumbered.get(lane, {}))
         base = outbox.base.get(lane, 0) if outbox is not None else 0
-        self._under_way = samples is None and not cut.complete(done, waiting, base)
+        self.losses = _losses(edge, lane, ledger, (*waiting, *in_samples))
+        gone = [(loss.first, loss.first + loss.batches - 1) for loss in self.losses]
+        self._gone_of_life = any(life_of(first) == cut.life for first, _ in gone)
+        settled = Sequences.joined([*done, *gone])
+        self._under_way = samples is None and not cut.complete(settled, waiting, base)
         self._stores: dict[str, _StoreNumbers] = {}
         for name, books in stores.items():
             has = books.done_in(edge, lane)
@@ -168,7 +175,9 @@ class LaneAccounts:
             row.thinned = sum(self._outbox.thinned.get((self._lane, source), 0) for source in sources)
             missing = taken - row.waiting - of_life - row.thinned
             row.taken += row.thinned + missing
-            if self._under_way and missing > 0:
+            if self._gone_of_life and missing > 0:
+                row.lost = missing
+            elif self._under_way and missing > 0:
                 row.in_stream += missing
             elif missing:
                 row.difference, row.stage, row.unread = missing, "normaliser", self._unread
@@ -223,6 +232,21 @@ class LaneAccounts:
             for batch, counts in (streamed or {}).items()
             if batch.edge == self._edge and batch.lane == self._lane
         }
+
+
+def _losses(edge: str, lane: Lane, ledger: StageBooks, coming: Iterable[int]) -> list[Loss]:
+    """What was lost with a restored core: by the ledger, and by the batches that have yet to come to it."""
+    restored = ledger.restored(edge, lane)
+    if not restored:
+        return []
+    known = ledger.done_in(edge, lane).copy()
+    for seq in coming:
+        known.add(seq)
+    found = {one.last: (one, numbers) for one in restored if (numbers := one.lost(known))}
+    return [
+        Loss(edge, lane, numbers[0], len(numbers), one.backup, one.restored)
+        for one, numbers in found.values()
+    ]
 
 
 def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:

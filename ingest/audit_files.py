@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ingest.database import StoreUnavailable, open_reader
+from ingest.restorations import Restored, read_restorations
 from ingest.sequences import Sequences
 from readings import Lane, wire
 
@@ -50,12 +51,14 @@ class StageBooks:
         folded: dict[tuple[str, Lane], dict[Account, int]],
         recent: dict[tuple[str, Lane], list[tuple[int, list[tuple[Account, int]]]]],
         expired: dict[tuple[str, Lane], Counter[str]] | None = None,
+        restored: dict[tuple[str, Lane], list[Restored]] | None = None,
     ) -> None:
         """`expired`: readings by device that were stored and have gone since, by age or for room."""
         self._expired = expired or {}
         self._done = done
         self._folded = folded
         self._recent = recent
+        self._restored = restored or {}
 
     def done_in(self, edge: str, lane: Lane) -> Sequences:
         """The batches of one edge and lane that this stage has done."""
@@ -65,9 +68,13 @@ class StageBooks:
         """Readings by device that were stored and are not kept any more."""
         return self._expired.get((edge, lane), Counter())
 
+    def restored(self, edge: str, lane: Lane) -> list[Restored]:
+        """What the ledger knows of having been restored from backups."""
+        return self._restored.get((edge, lane), [])
+
     def lanes(self) -> set[tuple[str, Lane]]:
         """Every edge and lane that this stage has seen."""
-        return {*self._done}
+        return {*self._done, *self._restored}
 
     def totals(self, edge: str, lane: Lane, counts: Callable[[int], bool]) -> Counter[Account]:
         """Cumulative numbers by account, of the last batches only those for whose sequence number
@@ -145,10 +152,12 @@ def read_stage(path: Path) -> StageBooks:
             for edge, lane, first, last in connection.execute("SELECT edge, lane, first, last FROM done"):
                 ranges.setdefault((edge, Lane(lane)), []).append((first, last))
             expired = _expired(connection)
+            restored = read_restorations(connection)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{path}: {error}") from error
-    return StageBooks({key: Sequences(found) for key, found in ranges.items()}, folded, recent, expired)
+    done = {key: Sequences(found) for key, found in ranges.items()}
+    return StageBooks(done, folded, recent, expired, restored)
 
 
 def _expired(connection: sqlite3.Connection) -> dict[tuple[str, Lane], Counter[str]]:

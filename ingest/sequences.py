@@ -30,6 +30,17 @@ class Sequences:
         self._first = [first for first, _ in ordered]
         self._last = [last for _, last in ordered]
 
+    @classmethod
+    def joined(cls, ranges: Iterable[tuple[int, int]]) -> "Sequences":
+        """The set of all numbers in `ranges`, which may overlap and touch."""
+        merged: list[tuple[int, int]] = []
+        for first, last in sorted(ranges):
+            if merged and first <= merged[-1][1] + 1:
+                merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+            else:
+                merged.append((first, last))
+        return cls(merged)
+
     def __contains__(self, seq: int) -> bool:
         at = bisect_right(self._first, seq) - 1
         return at >= 0 and seq <= self._last[at]
@@ -74,6 +85,19 @@ class Sequences:
             first.insert(at + 1, seq)
             last.insert(at + 1, seq)
         return True
+
+    def without(self, other: "Sequences") -> Iterator[tuple[int, int]]:
+        """The ranges of numbers that are in this set and not in `other`."""
+        others = [*other]
+        for first, last in self:
+            at = bisect_right(other._last, first - 1)
+            while first <= last and at < len(others) and others[at][0] <= last:
+                if first < others[at][0]:
+                    yield first, others[at][0] - 1
+                first = others[at][1] + 1
+                at += 1
+            if first <= last:
+                yield first, last
 
     def copy(self) -> "Sequences":
         """An independent copy."""

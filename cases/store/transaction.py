@@ -31,6 +31,9 @@ from rules.findings import Condition, Finding
 _CHUNK: Final = 500
 """Values in one IN list: below every database's limit."""
 
+RESTORED: Final = "restored"
+"""The counter of how often the database was put back from a backup."""
+
 _Key = TypeVar("_Key")
 
 
@@ -216,12 +219,26 @@ class Transaction:
         ).returning(COUNTER.c.value)
         return int(self._connection.execute(counted).scalar_one())
 
+    def skip_numbers(self, name: str, count: int) -> None:
+        """Leave out the next `count` numbers of the counter `name`."""
+        statement = self._insert(COUNTER).values(name=name, value=count)
+        self._connection.execute(
+            statement.on_conflict_do_update(index_elements=["name"], set_={"value": COUNTER.c.value + count})
+        )
+
     # -------------------------------------------------------------------------------- deliveries
 
     def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
-        """Put messages into the outbox; one whose id is there already is left as it is."""
+        """Put messages into the outbox; one whose id is there already is left as it is.
+
+        In a database that was put back from a backup, ids say so: what it sends now is not what it sent
+        under these numbers before (`cases.store.restoration`).
+        """
         if not deliveries:
             return
+        times = self._connection.execute(select(COUNTER.c.value).where(COUNTER.c.name == RESTORED)).scalar()
+        if times:
+            deliveries = [replace(delivery, id=f"{delivery.id}~{times}") for delivery in deliveries]
         number = self._stamp() * 1_000_000 + self._told
         self._told += len(deliveries)
         values = [

@@ -218,6 +218,7 @@ export const system = {
       duplicates: 136,
       expired: 0,
       thinned: 0,
+      lost: 0,
       first_difference: "stored",
       rows: [
         {
@@ -232,6 +233,7 @@ export const system = {
           duplicates: 0,
           expired: 0,
           thinned: 0,
+          lost: 0,
           difference: 2,
         },
       ],

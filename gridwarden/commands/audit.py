@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ WIDTH: Final = 120
 WATCH_SECONDS: Final = 2.0
 PATIENCE_SECONDS: Final = 3.0
 COLUMNS: Final = (
-    "taken", "waiting", "in_stream", "stored", "expired", "quarantined", "duplicates", "thinned",
+    "taken", "waiting", "in_stream", "stored", "expired", "quarantined", "duplicates", "thinned", "lost",
     "difference",
 )  # fmt: skip
 
@@ -77,6 +78,7 @@ def _as_json(books: Books, rows: int) -> dict[str, Any]:
         "proved": books.proved,
         **_sums(books),
         "first_difference": translate(doubt) if doubt is not None else None,
+        "losses": [translate(loss.message(_moment)) for loss in books.losses],
         "rows": [
             {
                 "edge": row.edge,
@@ -95,7 +97,7 @@ def _show(books: Books, rows: int) -> None:
     heads = (
         tell("edge"), tell("lane"), tell("device"), tell("taken"), tell("waiting"), tell("in stream"),
         tell("stored"), tell("expired"), tell("quarantined"), tell("duplicates"), tell("thinned"),
-        tell("difference"),
+        tell("lost"), tell("difference"),
     )  # fmt: skip
     for number, head in enumerate(heads):
         table.add_column(head, justify="left" if number < 3 else "right", no_wrap=number < 1, overflow="fold")
@@ -110,6 +112,8 @@ def _show(books: Books, rows: int) -> None:
         values = (f"{getattr(row, column):,}" for column in COLUMNS)
         table.add_row(row.edge, row.lane.value, row.device or row.source, *values, style="bold red")
     Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+    for loss in books.losses:
+        say(translate(loss.message(_moment)))
     doubt = books.first_difference
     if doubt is not None:
         say(translate(doubt))
@@ -122,3 +126,7 @@ def _show(books: Books, rows: int) -> None:
         )
     else:
         say(tell("The books balance, as far as they can be read without the message bus."))
+
+
+def _moment(time_ns: int) -> str:
+    return datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")

@@ -21,11 +21,14 @@ from ingest.books import read_quarantine
 from ingest.bus import Bus
 from ingest.database import open_reader
 from ingest.quarantine import Reason
+from ingest.restorations import note_restoration, upto
+from ingest.snapshots import Snapshot
 from ingest.stores.embedded import EmbeddedStore, Retention
 from ingest.stores.memory import MemoryStore
 from readings import Lane, Sample
 from readings.subjects import message_id, samples_subject
 from registry.site import Site
+from tests.conftest import ServerProcess
 from tests.ingest.room_process import PLACES
 from tests.ingest.world import NOW, SECOND, Room, eventually, sample
 
@@ -466,3 +469,38 @@ def _compare_values(edge: Edge, path: Path) -> None:
         if device in ("smoke-1", "smoke-2"):
             expected[device, one.point, one.taken] = one.value
     assert found == sorted((*key, value) for key, value in expected.items())
+
+
+async def test_what_was_lost_with_a_restored_core_is_named_and_the_books_balance(
+    nats_server: ServerProcess, bus: Bus, site: Site, tmp_path: Path, edge: Edge
+) -> None:
+    """The edge was told that its batches are kept; then the core was put back to a moment before."""
+
+    def lose(batches: list[Stored]) -> None:
+        for batch in batches:
+            edge.outbox.stored(batch)
+        edge.outbox.trim()
+
+    async def run(take: int) -> Books:
+        store = EmbeddedStore(tmp_path / "readings.db")
+        async with await Bus.connect(nats_server.url) as own, Room(own, site, tmp_path, [store]):
+            await edge.send(own, edge.take(take))
+            return await settled(own, tmp_path)
+
+    await run(10)
+    with Snapshot(tmp_path / "ledger.db") as ledger:
+        last = upto(ledger.done(), [])
+    note_restoration(tmp_path / "ledger.db", NOW, NOW + 1, last)
+    lost = edge.take(4)
+    lose(lost)
+    books = await audit(bus.jetstream, tmp_path, tmp_path / "edges")
+    assert books.losses == ()  # nobody can know it before the edge goes on
+    proved = await run(3)
+    for books in (proved, await asyncio.to_thread(balance, tmp_path, tmp_path / "edges")):
+        assert books.balanced, books.first_difference
+        assert {(loss.lane, loss.batches) for loss in books.losses} == {(lane, 4) for lane in Lane}
+        assert total(books, "lost") == sum(batch.samples for batch in lost)
+        assert total(books, "taken") == len(edge.sent)
+        assert total(books, "in_stream") == 0
+    lose(edge.take(1))  # without a restoration
+    assert {loss.batches for loss in (await run(1)).losses} == {4}

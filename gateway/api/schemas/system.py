@@ -64,6 +64,7 @@ class BookRow(Schema):
     quarantined: int
     duplicates: int
     thinned: int = Field(0, description="Left out by the edge because its outbox was nearly full.")
+    lost: int = Field(0, description="Known to be lost with a core that was restored from a backup.")
     difference: int = Field(description="0 when the account balances.")
 
 
@@ -81,6 +82,7 @@ class BooksOut(Schema):
     quarantined: int
     duplicates: int
     thinned: int = Field(0, description="Left out by the edges because their outboxes were nearly full.")
+    lost: int = Field(0, description="Known to be lost with a core that was restored from a backup.")
     first_difference: str = Field("", description="The first stage that does not balance.")
     accounts: int = Field(0, description="How many accounts there are; `rows` are the first of them.")
     rows: list[BookRow] = Field(description="Accounts that do not balance first; at most `limit`.")
