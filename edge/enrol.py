@@ -20,7 +20,7 @@ from nats.aio.client import Client
 from edge.uplink import Bus
 from language import N_, Message
 from links.addresses import Address
-from links.admission import Admission, Application
+from links.admission import UNREADABLE, Admission, Application
 from links.authority import WrongAuthority, check_is, check_signed
 from links.folder import InvalidLink, Link, own_key, write_link
 from links.invitation import Invitation
@@ -125,7 +125,7 @@ async def _ask(invitation: Invitation, address: Address, shown: str, key: str, n
             raise NotEnrolled(Message(text)) from error
         text = N_("no core at {address}: {reason}")
         raise _NotReached(Message(text, {"address": address, "reason": reason})) from error
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except UNREADABLE as error:
         raise NotEnrolled(
             Message(N_("the core's answer cannot be read: {error}"), {"error": error})
         ) from error

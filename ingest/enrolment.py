@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from links.admission import UNREADABLE
 from links.keys import InvalidKey, public_key
 from links.secret_files import check_private, make_private, write_secret
 from readings.subjects import is_token
@@ -138,7 +139,7 @@ class Register:
         """What stands in it now; nobody is enrolled when there is no file."""
         try:
             return self._read()
-        except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (OSError, *UNREADABLE) as error:
             raise RegisterUnusable(f"{self.file} cannot be used: {error}") from error
 
     @contextmanager

@@ -9,7 +9,7 @@ import structlog
 
 from ingest.enrolment import Refused, Register
 from language import N_, Message
-from links.admission import Admission, Application
+from links.admission import UNREADABLE, Admission, Application
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ class EnrolmentDesk:
             try:
                 application = msgspec.json.decode(question, type=Application)
                 await self._admit(edge, application.key)
-            except (msgspec.DecodeError, msgspec.ValidationError):
+            except UNREADABLE:
                 return msgspec.json.encode(Admission(refused="invalid key"))
             except Refused as refused:
                 values = {"edge": edge, "reason": refused.reason}

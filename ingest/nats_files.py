@@ -16,6 +16,7 @@ import msgspec
 from ingest.enrolment import Register, RegisterUnusable
 from ingest.nats_config import LOOPBACK, USERS_FILE, ServerPorts, TlsFiles, server_config, users_config
 from links.addresses import Address
+from links.admission import UNREADABLE
 from links.authority import RENEW_BEFORE, Authority, AuthorityUnusable
 from links.secret_files import read_secret, write_secret
 from supervision.locks import is_held
@@ -150,7 +151,7 @@ class ServerFiles:
             return state if is_held(Path(state.store) / STORE_LOCK) else None
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (OSError, *UNREADABLE) as error:
             raise ServerError(f"{self.folder / STATE_FILE} cannot be read: {error}") from error
 
     def _tls(self, plan: ServerPlan) -> TlsFiles | None:

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from language import N_, Message
 
 BUS_PORT: Final = 4222
+SHOWN: Final = 100
+"""Characters of a wrong address that are shown."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
@@ -30,14 +32,14 @@ class Address:
     @classmethod
     def parse(cls, text: str, port: int = BUS_PORT) -> "Address":
         """``core.example.org``, ``10.0.0.5:4222`` or ``[fd00::5]:4222``; raises `InvalidAddress`."""
-        parts = urlsplit(f"//{text.strip()}")
         try:
+            parts = urlsplit(f"//{text.strip()}")
             host, given = parts.hostname or "", parts.port
         except ValueError as error:
-            raise InvalidAddress(f"{text!r} is no address: HOST or HOST:PORT") from error
+            raise InvalidAddress(f"{text[:SHOWN]!r} is no address: HOST or HOST:PORT") from error
         unexpected = parts.path or parts.query or parts.fragment or parts.username is not None
         if unexpected or not (_is_ip(host) or _NAME.fullmatch(host)):
-            raise InvalidAddress(f"{text!r} is no address: HOST or HOST:PORT")
+            raise InvalidAddress(f"{text[:SHOWN]!r} is no address: HOST or HOST:PORT")
         return cls(host, port if given is None else given)
 
     @property
@@ -64,10 +66,15 @@ def objection_to(url: str, *, authenticated: bool) -> Message | None:
     What leaves this machine is encrypted and needs credentials.
     """
     for one in url.split(","):
-        parts = urlsplit(one.strip())
-        host, shown = parts.hostname, f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        if host is None or parts.scheme not in ("nats", "tls"):
-            return Message(N_("{url} is no address of a message bus: tls://HOST:PORT"), {"url": shown})
+        try:
+            parts = urlsplit(one.strip())
+            host = parts.hostname if parts.scheme in ("nats", "tls") else None
+        except ValueError:
+            host = None
+        if host is None:
+            text = N_("{url} is no address of a message bus: tls://HOST:PORT")
+            return Message(text, {"url": repr(one.rpartition("@")[2][:SHOWN])})
+        shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2][:SHOWN]}"
         if is_loopback(host):
             continue
         if parts.scheme != "tls":

@@ -1,6 +1,11 @@
 """What a box and the core say to each other when the box is let in (JSON on the bus)."""
 
+from typing import Final
+
 import msgspec
+
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises when it was something else."""
 
 
 class Application(msgspec.Struct, frozen=True):

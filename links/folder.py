@@ -13,6 +13,7 @@ import msgspec
 
 from language import N_, Message
 from links.addresses import objection_to
+from links.admission import UNREADABLE
 from links.keys import InvalidKey, Key, read_key
 from links.secret_files import SecretExposed, check_private, write_secret
 from links.trust import trust_authority
@@ -62,7 +63,7 @@ class Link:
                 tls = ssl.create_default_context() if authority is None else trust_authority(authority)
         except SecretExposed as error:
             raise InvalidLink(Message("{reason}", {"reason": error})) from error
-        except (OSError, InvalidKey, msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (OSError, InvalidKey, *UNREADABLE) as error:
             text = N_("{folder} holds no usable link ({reason}): enrol this box again")
             raise InvalidLink(Message(text, {"folder": folder, "reason": error})) from error
         if found.edge != edge:
