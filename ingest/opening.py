@@ -58,16 +58,20 @@ def open_file(folder: Path, make: Callable[[], Opened]) -> Opened:
         raise cannot_use(folder, error) from error
 
 
+def bus_credentials(config: BusConfig) -> Credentials:
+    """How a process of the core shows who it is, and whom it believes. Raises OSError."""
+    return Credentials(
+        user=config.user,
+        password=read_secret(config.password_file),
+        tls=trust_authority(config.ca_file) if config.ca_file else None,
+        server_name=config.server_name,
+    )
+
+
 async def open_bus(config: BusConfig, name: str, stack: AsyncExitStack) -> Bus:
     """Connect as `name` and make sure of the streams; closed with `stack`. Raises `CannotRun`."""
     try:
-        credentials = Credentials(
-            user=config.user,
-            password=read_secret(config.password_file),
-            tls=trust_authority(config.ca_file) if config.ca_file else None,
-            server_name=config.server_name,
-        )
-        bus = await Bus.connect(config.url, credentials, name=name)
+        bus = await Bus.connect(config.url, bus_credentials(config), name=name)
         stack.push_async_callback(bus.close)
         await bus.ensure_streams(
             StreamLimits(

@@ -15,9 +15,10 @@ from rich.table import Table
 
 from gridwarden.console_text import complain, say, stop, tell, translate
 from ingest.audit import Books, audit, balance
-from ingest.bus import Bus, BusUnavailable, Credentials
+from ingest.bus import Bus, BusUnavailable
+from ingest.config import BusConfig
 from ingest.database import StoreUnavailable
-from links.secret_files import read_secret
+from ingest.opening import bus_credentials
 
 WIDTH: Final = 120
 """Columns where the output is no terminal."""
@@ -52,14 +53,12 @@ async def _look(data: Path) -> Books:
     """With the streams' contents where the bus answers, else from the files."""
     config = data / "run" / "gateway.yaml"
     if config.exists():
-        settings: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8")).get("bus", {})
-        password = read_secret(Path(settings["password_file"])) if settings.get("password_file") else ""
-        credentials = Credentials(user=settings.get("user", ""), password=password)
+        at = BusConfig.model_validate(yaml.safe_load(config.read_text(encoding="utf-8")).get("bus", {}))
         try:
-            bus = await Bus.connect(settings["url"], credentials, name="audit", patience=PATIENCE_SECONDS)
+            bus = await Bus.connect(at.url, bus_credentials(at), name="audit", patience=PATIENCE_SECONDS)
             async with bus:
                 return await audit(bus.jetstream, data / "gateway", data / "edges")
-        except (BusUnavailable, nats.errors.Error, TimeoutError) as error:
+        except (BusUnavailable, nats.errors.Error, OSError) as error:
             complain(
                 tell("the message bus does not answer; its content is concluded ({reason})", reason=error)
             )

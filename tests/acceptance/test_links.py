@@ -208,6 +208,7 @@ def test_no_secret_shows_anywhere_but_in_its_file(
         subprocess.CompletedProcess(path, 0, json.dumps(house.get(path)), "")
         for path in ("health", "books", "overview", "site")
     ]
+    assert "does not answer" not in said[2].stderr, said[2].stderr
     secrets = secrets_of(house)
     secrets["the box's key"] = (box.folder / "var" / "binhu-east" / "link" / "key").read_bytes().strip()
     secrets["the token"] = token[0].encode()
