@@ -15,7 +15,6 @@ from ingest.nats_files import ServerError
 from ingest.nats_server import NatsServer
 from language import Message
 from links.admission import Admission
-from links.trust import SERVER_NAME
 from readings.subjects import enrolment_subject
 
 LOOK_SECONDS: Final = 0.2
@@ -69,10 +68,18 @@ class Doorkeeper:
             await asyncio.sleep(pause)
 
     async def _let_in(self) -> None:
-        authority = self._server.files.authority()
+        while True:
+            try:
+                await self._keep_the_door()
+            except (ServerError, BusUnavailable) as error:
+                log.warning("enrolment waits", why=str(error))
+                await asyncio.sleep(TROUBLE_SECONDS)
+
+    async def _keep_the_door(self) -> None:
+        server = self._server
         desk = EnrolmentDesk(
-            self._server.files.register,
-            Admission(authority=authority.pem, server_name=SERVER_NAME),
+            server.files.register,
+            Admission(authority=server.files.authority().pem, server_name=server.server_name),
             self.apply,
             hand_over=self._hand_over,
             news=self._news,
@@ -85,17 +92,7 @@ class Doorkeeper:
                 log.warning("box not let in", why=str(error))
                 return msgspec.json.encode(Admission(refused="unavailable"))
 
-        bus = await self._connect()
-        async with bus:
+        core = server.credentials("core")
+        async with await Bus.connect(server.url, core, name="enrolment desk", patience=None) as bus:
             await bus.serve(enrolment_subject("*"), respond)
             await asyncio.Event().wait()
-
-    async def _connect(self) -> Bus:
-        while True:
-            try:
-                return await Bus.connect(
-                    self._server.url, self._server.credentials("core"), name="enrolment desk", patience=None
-                )
-            except BusUnavailable as error:
-                log.warning("enrolment waits", why=str(error))
-                await asyncio.sleep(TROUBLE_SECONDS)

@@ -87,7 +87,7 @@ class ServerFiles:
     def authority(self) -> Authority:
         """The authority, made when there is none yet."""
         try:
-            return Authority.open(self.folder, self._clock())
+            return Authority.open(self.folder)
         except (AuthorityUnusable, OSError) as error:
             raise ServerError(f"the certificate authority cannot be used: {error}") from error
 

@@ -99,7 +99,10 @@ class NatsServer:
         if not self.uses_tls:
             return Credentials(user=user, password=password)
         self.files.authority()
-        context = trust_authority(self.files.authority_file)
+        try:
+            context = trust_authority(self.files.authority_file)
+        except OSError as error:
+            raise ServerError(f"{self.files.authority_file} cannot be used: {error}") from error
         return Credentials(user=user, password=password, tls=context, server_name=self.server_name)
 
     def start(self) -> None:

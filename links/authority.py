@@ -29,7 +29,9 @@ from links.secret_files import read_secret, write_secret
 from links.trust import SERVER_NAME
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-AUTHORITY_LIFE: Final = timedelta(days=30 * 365)
+NO_END: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""RFC 5280, 4.1.2.5: no end is foreseen. Boxes keep the authority's certificate for good; trust in it ends
+when it is replaced, and must not depend on what the core's clock said when it was made."""
 SERVER_LIFE: Final = timedelta(days=365)
 RENEW_BEFORE: Final = timedelta(days=120)
 """The server's certificate is made anew when less than this is left of it."""
@@ -60,11 +62,11 @@ class Authority:
         self._certificate = certificate
 
     @classmethod
-    def open(cls, folder: Path, now: datetime) -> "Authority":
+    def open(cls, folder: Path) -> "Authority":
         """Read it, or make it when there is none yet. Raises `AuthorityUnusable`, OSError."""
         key_file, certificate_file = folder / "authority.key", folder / "authority.pem"
         if not key_file.exists() and not certificate_file.exists():
-            made = cls._make(now)
+            made = cls._make()
             write_secret(key_file, _private_pem(made._key))
             write_secret(certificate_file, made.pem)
             return made
@@ -80,12 +82,12 @@ class Authority:
         return cls(key, certificate)
 
     @classmethod
-    def _make(cls, now: datetime) -> "Authority":
+    def _make(cls) -> "Authority":
         key = Ed25519PrivateKey.generate()
         name = _name(f"GridWarden authority {_fingerprint(key.public_key())[:11]}")
         identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
         certificate = (
-            _certificate(name, name, key.public_key(), now + AUTHORITY_LIFE)
+            _certificate(name, name, key.public_key(), NO_END)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs_certificates=True), critical=True)
             .add_extension(identifier, critical=False)

@@ -271,7 +271,7 @@ def test_a_nats_server_elsewhere_lets_boxes_in_as_the_page_says(tmp_path: Path, 
 
     (port,) = free_ports(1)
     there = tmp_path / "nats"
-    authority = Authority.open(there, datetime.now(UTC))
+    authority = Authority.open(there)
     authority.server_certificate(there, ["nats.example.org", "127.0.0.1"], datetime.now(UTC))
     section = PAGE.split("## A NATS server elsewhere\n", 1)[1]
     config = re.search(r"```\n(.*?)```", section, re.DOTALL)

@@ -6,7 +6,6 @@ import stat
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -163,7 +162,7 @@ async def test_a_later_token_makes_the_earlier_void(core: Core, folder: Path) ->
 async def test_a_core_with_another_authority_learns_nothing(core: Core, folder: Path, tmp_path: Path) -> None:
     """As if the token named a wrong fingerprint, or somebody had put himself in between."""
     invitation = await core.invite()
-    stranger = Authority.open(tmp_path / "stranger", datetime.now(UTC))
+    stranger = Authority.open(tmp_path / "stranger")
     wrong = dataclasses.replace(invitation, authority=stranger.public)
     assert "is not the core that made this token" in await refusal(wrong, folder)
     assert core.enrolled() == {}

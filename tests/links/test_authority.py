@@ -49,7 +49,7 @@ def shake_hands(context: ssl.SSLContext, port: int, name: str = SERVER_NAME) -> 
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    return Authority.open(tmp_path / "core", datetime.now(UTC))
+    return Authority.open(tmp_path / "core")
 
 
 def test_who_trusts_the_authority_believes_its_server(authority: Authority, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_who_trusts_the_authority_believes_its_server(authority: Authority, tmp_
 def test_another_authority_is_not_believed_and_the_reason_is_told(
     authority: Authority, tmp_path: Path
 ) -> None:
-    other = Authority.open(tmp_path / "other", datetime.now(UTC))
+    other = Authority.open(tmp_path / "other")
     made = other.server_certificate(tmp_path / "other", [], datetime.now(UTC))
     with (
         serving(made.certificate, made.key) as port,
@@ -101,7 +101,7 @@ def test_one_certificate_can_be_trusted_before_its_authority_is_known(
 
 def test_an_expired_certificate_is_refused_and_the_clock_is_named(tmp_path: Path) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=400)
-    authority = Authority.open(tmp_path, long_ago)
+    authority = Authority.open(tmp_path)
     made = authority.server_certificate(tmp_path, [], long_ago)
     with (
         serving(made.certificate, made.key) as port,
@@ -121,13 +121,21 @@ def test_a_box_that_starts_in_1970_is_not_shut_out(authority: Authority, tmp_pat
         )
 
 
+def test_a_core_that_first_starts_in_1970_recovers_when_it_knows_the_time(tmp_path: Path) -> None:
+    authority = Authority.open(tmp_path)
+    assert authority.server_certificate(tmp_path, [], datetime(1970, 1, 1, tzinfo=UTC)).ends.year == 1971
+    made = authority.server_certificate(tmp_path, [], datetime.now(UTC))
+    with serving(made.certificate, made.key) as port:
+        shake_hands(trust_authority(tmp_path / "authority.pem"), port)
+
+
 def test_the_certificate_is_kept_while_it_is_good_and_renewed_before_it_ends(tmp_path: Path) -> None:
-    authority = Authority.open(tmp_path, NOW)
+    authority = Authority.open(tmp_path)
     first = authority.server_certificate(tmp_path, ["core"], NOW)
     content = first.certificate.read_bytes()
 
     def after(days: int, *names: str) -> bytes:
-        again = Authority.open(tmp_path, NOW)
+        again = Authority.open(tmp_path)
         made = again.server_certificate(tmp_path, names, NOW + timedelta(days=days))
         assert made.ends > NOW + timedelta(days=days + 100)
         return made.certificate.read_bytes()
@@ -141,9 +149,9 @@ def test_the_certificate_is_kept_while_it_is_good_and_renewed_before_it_ends(tmp
 
 @pytest.mark.parametrize("broken", ["server.key", "server.pem"])
 def test_a_certificate_whose_files_do_not_match_is_made_anew(tmp_path: Path, broken: str) -> None:
-    authority = Authority.open(tmp_path, NOW)
+    authority = Authority.open(tmp_path)
     made = authority.server_certificate(tmp_path, [], NOW)
-    spare = Authority.open(tmp_path / "spare", NOW).server_certificate(tmp_path / "spare", [], NOW)
+    spare = Authority.open(tmp_path / "spare").server_certificate(tmp_path / "spare", [], NOW)
     (tmp_path / broken).write_bytes((tmp_path / "spare" / broken).read_bytes())
     again = authority.server_certificate(tmp_path, [], NOW)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -153,17 +161,17 @@ def test_a_certificate_whose_files_do_not_match_is_made_anew(tmp_path: Path, bro
 
 
 def test_the_authority_stays_the_same_and_says_what_is_wrong_with_its_files(tmp_path: Path) -> None:
-    authority = Authority.open(tmp_path, NOW)
-    assert Authority.open(tmp_path, NOW).public == authority.public
+    authority = Authority.open(tmp_path)
+    assert Authority.open(tmp_path).public == authority.public
     assert authority.fingerprint == fingerprint(authority.public)
     (tmp_path / "authority.key").chmod(0o644)
     with pytest.raises(SecretExposed):
-        Authority.open(tmp_path, NOW)
+        Authority.open(tmp_path)
     (tmp_path / "authority.key").chmod(0o600)
-    Authority.open(tmp_path / "other", NOW)
+    Authority.open(tmp_path / "other")
     (tmp_path / "authority.pem").write_bytes((tmp_path / "other" / "authority.pem").read_bytes())
     with pytest.raises(AuthorityUnusable, match="does not belong"):
-        Authority.open(tmp_path, NOW)
+        Authority.open(tmp_path)
     (tmp_path / "authority.pem").write_text("rubbish")
     with pytest.raises(AuthorityUnusable, match="damaged"):
-        Authority.open(tmp_path, NOW)
+        Authority.open(tmp_path)
