@@ -31,6 +31,9 @@ _KNOWN: Final = frozenset(
         "milestone",
     }
 )
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 2200
+"""Years between which a date is meant; far outside, nanoseconds leave 64 bits."""
 _TRUE: Final = frozenset({"true", "yes", "1", "on"})
 
 
@@ -107,6 +110,8 @@ def _instant(text: str, zone: ZoneInfo) -> int:
             moment = datetime.fromisoformat(text)
     except ValueError:
         raise Refused(Message(N_("`{text}` is no date; write it like 2026-10-01"), {"text": text})) from None
+    if not _FIRST_YEAR < moment.year < _LAST_YEAR:
+        raise Refused(Message(N_("`{text}` is no date; write it like 2026-10-01"), {"text": text}))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
     return int(moment.timestamp()) * SECOND

@@ -12,9 +12,11 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
+from gateway.api.body_limit import BodyLimit
 from gateway.api.document import new_app
 from gateway.api.problems import NotFound
 from gateway.api.views import Views
+from registry.reading_files import is_file
 
 PAGES: Final = Path(__file__).with_name("pages")
 
@@ -48,6 +50,7 @@ def create_app(views: Views, metrics: CollectorRegistry, version: str, pages: Pa
     """The application that answers with `views`."""
     app = new_app(version)
     app.state.views = views
+    app.add_middleware(BodyLimit)
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=3)
     app.add_middleware(SecurityHeaders)
 
@@ -66,8 +69,8 @@ def _serve_pages(app: FastAPI, pages: Path) -> None:
 
     @app.get("/{path:path}", include_in_schema=False)
     def page(path: str) -> Response:
-        file = (pages / path).resolve()
-        if path and file.is_file() and file.is_relative_to(pages.resolve()):
+        file = (pages / path.replace("\0", "")).resolve()
+        if path and is_file(file) and file.is_relative_to(pages.resolve()):
             return FileResponse(file)
         if path.startswith("api/"):
             raise NotFound(path)

@@ -12,6 +12,10 @@ from gateway.api.schemas import Problem
 from language import N_, Message, preferred, translator
 
 MEDIA_TYPE = "application/problem+json"
+_LONGEST = 500
+"""Characters of what the caller sent that an answer repeats."""
+_MOST = 100
+"""Places at which a request is said to be wrong."""
 
 
 class ApiError(Exception):
@@ -32,7 +36,7 @@ class NotFound(ApiError):
     type = "urn:gridwarden:not-found"
 
     def __init__(self, what: str) -> None:
-        super().__init__(Message(N_("There is no {what} here."), {"what": what}))
+        super().__init__(Message(N_("There is no {what} here."), {"what": _plain(what)}))
 
 
 class Conflict(ApiError):
@@ -67,19 +71,34 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        return _answer(request, HTTPStatus(error.status_code), "about:blank", str(error.detail))
+        answer = _answer(request, HTTPStatus(error.status_code), "about:blank", str(error.detail))
+        answer.headers.update(error.headers or {})  # a 405 names the methods that are allowed
+        return answer
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         say = translator(_language(request))
         errors = [
-            {"where": ".".join(str(part) for part in found["loc"]), "message": str(found["msg"])}
-            for found in error.errors()
+            {"where": _plain(".".join(map(str, found["loc"]))), "message": _plain(str(found["msg"]))}
+            for found in error.errors()[:_MOST]
         ]
-        detail = say(Message(N_("The request is not valid in {count} places."), {"count": len(errors)}))
+        count = len(error.errors())
+        detail = say(Message(N_("The request is not valid in {count} places."), {"count": count}))
         return _answer(
             request, HTTPStatus.UNPROCESSABLE_ENTITY, "urn:gridwarden:invalid-request", detail, errors
         )
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> JSONResponse:
+        """A mistake of ours: the log has it, the caller learns that it is not theirs."""
+        say = translator(_language(request))
+        detail = say(Message(N_("The gateway made a mistake; its log says which.")))
+        return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "about:blank", detail)
+
+
+def _plain(text: str) -> str:
+    """`text` cut where nobody reads on, and without the half characters that JSON may carry and UTF-8 not."""
+    return text[:_LONGEST].encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _language(request: Request) -> str:

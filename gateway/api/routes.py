@@ -14,7 +14,7 @@ from gateway.live import event_stream
 from language import preferred
 from rules.findings import Severity
 
-router = APIRouter(prefix="/api/v1", responses=responses(400, 404, 422))
+router = APIRouter(prefix="/api/v1", responses=responses(400, 404, 422, 503))
 
 
 def views(request: Request) -> Views:
@@ -123,13 +123,13 @@ async def alarm(alarm: str, view: Viewing) -> schemas.AlarmDetail:
     return await view.alarms.one(alarm)
 
 
-@router.post("/alarms/{alarm:path}/acknowledge", tags=["alarms"], responses=responses(409))
+@router.post("/alarms/{alarm:path}/acknowledge", tags=["alarms"], responses=responses(409, 413))
 async def acknowledge(alarm: str, operation: schemas.Operation, view: Viewing) -> schemas.AlarmDetail:
     """Say that somebody has seen the alarm and takes it on."""
     return await view.alarms.acknowledge(alarm, operation)
 
 
-@router.post("/alarms/{alarm:path}/reset", tags=["alarms"], responses=responses(409))
+@router.post("/alarms/{alarm:path}/reset", tags=["alarms"], responses=responses(409, 413))
 async def reset(alarm: str, operation: schemas.Operation, view: Viewing) -> schemas.AlarmDetail:
     """Release a latched alarm after inspection; a note is required."""
     return await view.alarms.reset(alarm, operation)
@@ -158,7 +158,7 @@ async def case(number: str, view: Viewing, language: Language) -> schemas.CaseDe
     return await view.cases.one(number, language)
 
 
-@router.post("/cases/{number}/actions", tags=["cases"], responses=responses(409))
+@router.post("/cases/{number}/actions", tags=["cases"], responses=responses(409, 413))
 async def act(
     number: str, action: schemas.CaseAction, view: Viewing, language: Language
 ) -> schemas.CaseDetail:
@@ -184,7 +184,11 @@ async def quarantine(view: Viewing, language: Language, limit: Limit = 100) -> l
     return await view.system.quarantine(limit, language)
 
 
-@router.get("/health", tags=["system"])
+@router.get(
+    "/health",
+    tags=["system"],
+    responses={503: {"model": schemas.HealthOut, "description": "The gateway does not do its work."}},
+)
 async def health(view: Viewing, language: Language, response: Response) -> schemas.HealthOut:
     """For a load balancer or a watchdog: 200 while the gateway does its work, else 503."""
     found = await view.system.health(language)

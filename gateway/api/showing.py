@@ -27,11 +27,22 @@ from rules.model import Rule
 _UNKNOWN_KIND = Kind.NUMBER
 
 
+_LATEST = (1 << 63) - 1
+
+
 def instant(time: int) -> datetime:
     """Nanoseconds since 1970 UTC as a datetime, to the microsecond."""
     return datetime.fromtimestamp(time // 1_000_000_000, UTC).replace(
         microsecond=time % 1_000_000_000 // 1000
     )
+
+
+def nanoseconds(moment: datetime) -> int:
+    """`moment` in ns since 1970 UTC, the nearest that a store can be asked for; without a zone it is UTC."""
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return min(max(microseconds * 1_000, 0), _LATEST)
 
 
 def maybe_instant(time: int | None) -> datetime | None:

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from cases.store import AlarmFilter
 from gateway.api import schemas
 from gateway.api.problems import NotFound
-from gateway.api.showing import maybe_instant, shown_value
+from gateway.api.showing import maybe_instant, nanoseconds, shown_value
 from gateway.api.views.context import Context, Paging, bad_page
 from registry.devices import Device
 from rules.findings import Severity
@@ -149,8 +149,8 @@ class DeviceViews:
         point = self._context.site.point(device, point_id)
         if point is None:
             raise NotFound(f"point {point_id} of {device_id}")
-        until = int(end.timestamp() * 1e9) if end else self._context.clock()
-        since = int(start.timestamp() * 1e9) if start else until - HOUR
+        until = nanoseconds(end) if end else self._context.clock()
+        since = nanoseconds(start) if start else until - HOUR
         found = await self._context.history(
             self._context.readings.series(device_id, point_id, since, until, buckets=buckets)
         )
