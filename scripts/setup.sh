@@ -57,11 +57,13 @@ find_uv() {
 setup_python() {  # setup_python LOCKFILE
   local lock=$1 python uv stamp
   stamp="$(sha256sum "$lock" pyproject.toml | sha256sum | cut -c1-16)-$lock"
-  if [ -x .venv/bin/gridwarden ] && [ "$(cat .venv/.gridwarden-stamp 2>/dev/null)" = "$stamp" ]; then return 0; fi
+  if [ -x .venv/bin/gridwarden ] && [ "$(cat .venv/.gridwarden-stamp 2>/dev/null)" = "$stamp" ]; then
+    setup_translations; return 0
+  fi
   # the tests' environment holds everything that ./run needs as well
   if [ "$lock" = requirements.lock ] && [ -x .venv/bin/gridwarden ]; then
     local dev; dev="$(sha256sum requirements-dev.lock pyproject.toml | sha256sum | cut -c1-16)-requirements-dev.lock"
-    [ "$(cat .venv/.gridwarden-stamp 2>/dev/null)" = "$dev" ] && return 0
+    if [ "$(cat .venv/.gridwarden-stamp 2>/dev/null)" = "$dev" ]; then setup_translations; return 0; fi
   fi
   python=$(find_python) || fail "Python 3.11 or newer is needed." "Debian 12, Ubuntu 24.04 and later have it:  sudo apt-get install -y python3"
   if ! uv=$(find_uv); then
@@ -76,9 +78,19 @@ setup_python() {  # setup_python LOCKFILE
   quietly "$uv" pip install --quiet --no-deps --no-build-isolation --editable .
   printf '%s' "$stamp" > .venv/.gridwarden-stamp
   done_
-  step "translations"
-  quietly .venv/bin/pybabel compile --directory language/locale --domain gridwarden
-  done_
+  setup_translations
+}
+
+setup_translations() {  # anew whenever a catalogue has changed since it was compiled
+  local po mo
+  for po in language/locale/*/LC_MESSAGES/*.po; do
+    mo="${po%.po}.mo"
+    [ "$mo" -nt "$po" ] && continue
+    step "translations"
+    quietly scripts/translations --compile
+    done_
+    return 0
+  done
 }
 
 node_is_recent() { command -v npm >/dev/null && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' 2>/dev/null; }
