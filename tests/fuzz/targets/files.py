@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from gridwarden.commands.gateway import read_config
+from gridwarden.commands.core import read_config
 from language import LANGUAGES, translator
 from registry.problems import InvalidConfiguration
 from simulators.casting import Ensemble, NotPlayable
