@@ -8,7 +8,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Final
@@ -86,7 +86,7 @@ class _Gateway:
             ingest = IngestLink(bus, self.config.partition)
             await ingest.open()
             freshness = Freshness(await self._last_heard(history))
-            runner = self._runner(bus, store, freshness)
+            runner = self._runner(bus, store, freshness, lambda: ingest.status is not None)
             await runner.prepare()
             status = self._status(bus, ingest, runner, history, freshness)
             views = Views(
@@ -141,7 +141,9 @@ class _Gateway:
                 heard[latest.device] = max(heard.get(latest.device, 0), when)
         return heard
 
-    def _runner(self, bus: Bus, store: OperationsStore, freshness: Freshness) -> RuleRunner:
+    def _runner(
+        self, bus: Bus, store: OperationsStore, freshness: Freshness, fed: Callable[[], bool]
+    ) -> RuleRunner:
         record = self._load_engine(store)
         program = compile_rules(self.configuration.rules, self.site)
         engine = Engine(program, EngineState.restore(record.instances, record.marks))
@@ -155,6 +157,7 @@ class _Gateway:
             on_readings=self._tell_readings,
             freshness=freshness,
             rates=self.rates,
+            fed=fed,
         )
 
     def _load_engine(self, store: OperationsStore) -> EngineRecord:

@@ -37,6 +37,8 @@ from rules.findings import Finding
 
 CHECKPOINT_SECONDS: Final = 1.0
 TICK_SECONDS: Final = 0.1
+ABSENT: Final = 5 * 1_000_000_000
+"""A runner that was away for so long (ns) has missed what devices said meanwhile."""
 FETCH: Final = {Lane.ALARM: 64, Lane.TELEMETRY: 16}
 """Batches taken at once: many small ones on the alarm lane, few on the other, so that a turn stays short."""
 
@@ -84,9 +86,13 @@ class RuleRunner:
         on_readings: Callable[[Sequence[Reading]], None],
         freshness: Freshness,
         rates: Rates,
+        fed: Callable[[], bool] = lambda: True,
         clock: Clock = time.time_ns,
     ) -> None:
-        """`record` is what `engine` was restored from: the batches that its state includes."""
+        """`record` is what `engine` was restored from: the batches that its state includes.
+
+        `fed` says whether readings can come at all: while they cannot, no device counts as silent.
+        """
         self._bus = bus
         self._store = store
         self._engine = engine
@@ -98,6 +104,7 @@ class RuleRunner:
         """Told of every commit that changed alarms or cases."""
         self._freshness = freshness
         self._rates = rates
+        self._fed = fed
         self._clock = clock
         self._consumers: dict[Lane, Consumer] = {}
         self._turn = asyncio.Lock()
@@ -117,6 +124,9 @@ class RuleRunner:
 
     async def run(self) -> None:
         """Run until cancelled, after `prepare`."""
+        last, now = self._engine.last_call, self._clock()
+        if last and now - last > ABSENT:
+            self._engine.deaf(now)
         async with asyncio.TaskGroup() as tasks:
             for lane in Lane:
                 tasks.create_task(self._consume(lane), name=f"rules {lane}")
@@ -156,6 +166,8 @@ class RuleRunner:
             await asyncio.sleep(TICK_SECONDS)
             async with self._turn:
                 now = self._clock()
+                if not self._fed():
+                    self._engine.deaf(now)
                 due = self._engine.next_deadline()
                 if due is not None and due <= now:
                     self._pending.findings += self._engine.tick(now)

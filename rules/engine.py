@@ -23,7 +23,7 @@ from rules.replay import LIVE
 from rules.silence import Silence
 from rules.speech import Speech, no_alarm
 from rules.state import Changes, EngineState, Mark
-from rules.timers import SILENT, Timers, reached
+from rules.timers import BEHIND, SILENT, Timers, reached
 from rules.verdicts import usable
 from rules.watch import Binding, DeviceRuntime, Turn, Watch
 
@@ -58,7 +58,9 @@ class Engine:
         confirmation = Confirmation(program, self._house.watches)
         self._machine = Machine(self._timers, self._speech, confirmation, inhibitions)
         self._judgement = Judgement(self._state.instances, self._timers, self._speech, self._machine)
-        self._silence = Silence(self._timers, self._speech, self._machine, self._judgement)
+        self._silence = Silence(
+            self._state, self._timers, self._speech, self._machine, self._judgement, inhibitions
+        )
         self._reconciliation: Reconciliation | None = Reconciliation(
             self._house, self._timers, self._machine, self._judgement, self._silence, inhibitions
         )
@@ -103,6 +105,19 @@ class Engine:
         """When `tick` should be called next; it may find nothing to do then."""
         return self._timers.next() if self._reconciliation is None else 0
 
+    @property
+    def last_call(self) -> int:
+        """When this state was last worked on, also by an engine before a restart; 0: never."""
+        return self._state.last
+
+    def deaf(self, now: int) -> None:
+        """Nothing has reached the engine until `now`: the silence of devices proves nothing for a minute.
+
+        For whoever drives it to call at a start after an absence, and while what feeds it is down.
+        """
+        self._turn(now)
+        self._silence.deaf(now)
+
     def command(self, command: Acknowledge | Reset, now: int) -> list[Finding]:
         """Carry out what an operator wants; raises `Refused` (nothing has changed then).
 
@@ -139,6 +154,7 @@ class Engine:
         if self._reconciliation is not None:
             reconciliation, self._reconciliation = self._reconciliation, None
             reconciliation.run(turn)
+        self._state.last = now
         return turn
 
     def _moment(self, device: DeviceRuntime, readings: Sequence[Reading], at: int, turn: Turn) -> None:
@@ -235,8 +251,8 @@ class Engine:
         while found is not None and (name := reached(found, wake=wake)) is not None:
             if self._timers.postpone(watch.alarm, found, name, turn.now):
                 self._speech.touch(watch)
-            elif name == SILENT:
-                self._silence.waited(watch, found, turn)
+            elif name in (SILENT, BEHIND):
+                self._silence.waited(watch, found, name, turn)
             else:
                 self._judgement.fire(watch, found, name, turn)
         if watch.silence is not None:

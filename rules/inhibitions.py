@@ -1,6 +1,6 @@
 """Which alarms mute which: an offline edge explains the silence of its devices."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rules.compile import Program
 from rules.model import Inhibit
@@ -16,10 +16,23 @@ class Inhibitions:
     def __init__(self, program: Program) -> None:
         self._inhibits = program.inhibits
         self._holding: dict[_Key, set[str]] = {}
+        self._known: dict[_Key, list[Watch]] = {}
 
     def is_source(self, watch: Watch) -> bool:
         """Whether an alarm of this rule inhibits anything."""
         return bool(watch.rule.inhibits)
+
+    def know(self, watch: Watch) -> None:
+        """This alarm, whether it fires or not, would inhibit."""
+        for key in self._keys(watch):
+            self._known.setdefault(key, []).append(watch)
+
+    def sources(self, watch: Watch) -> Iterator[Watch]:
+        """The known alarms that would mute this one if they fired."""
+        for index, (source, inhibit) in enumerate(self._inhibits):
+            if source != watch.rule.id and _meant(inhibit, watch):
+                values = _values(inhibit, watch.labels)
+                yield from self._known.get((index, values), ()) if values is not None else ()
 
     def linger(self, watch: Watch) -> int:
         """How long its inhibitions outlive the alarm, ns."""

@@ -55,9 +55,12 @@ class Reconciliation:
                 self._end(alarm, found, turn)
             else:
                 self._take_up(watch, found, turn)
-        for watch in list(house.watches.values()):
-            if watch.silence is not None:
-                self._silence.expect(watch)
+        silences = [watch for watch in house.watches.values() if watch.silence is not None]
+        for watch in silences:
+            if self._inhibitions.is_source(watch):
+                self._inhibitions.know(watch)
+        for watch in silences:
+            self._silence.expect(watch)
 
     def _watch_of(self, alarm: str, found: Instance, turn: Turn) -> Watch | None:
         watch = self._house.watches.get(alarm)

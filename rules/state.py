@@ -119,6 +119,8 @@ class _Marks(msgspec.Struct, array_like=True):
 
     format: int
     devices: dict[str, msgspec.Raw]
+    last: int = 0
+    settled: int = 0
 
 
 @dataclass(slots=True)
@@ -127,9 +129,14 @@ class EngineState:
 
     instances: dict[str, Instance] = field(default_factory=dict)
     devices: dict[str, DeviceMarks] = field(default_factory=dict)
+    last: int = 0
+    """The time of the newest call: what lies between it and a start, nobody watched."""
+    settled: int = 0
+    """Until then silence proves nothing, because the engine itself could not hear (`rules.silence`)."""
     _encoded: dict[str, msgspec.Raw] = field(default_factory=dict, repr=False)
     """The devices' records as bytes: only those that have spoken are encoded again."""
     _marks: bytes = b""
+    _saved: tuple[int, int] = (0, 0)
 
     @classmethod
     def restore(cls, instances: Mapping[str, bytes], marks: bytes) -> "EngineState":
@@ -145,7 +152,8 @@ class EngineState:
                     raise ForeignState(f"the stored engine state has format {kept.format}, not {FORMAT}")
                 state._encoded = {name: msgspec.Raw(bytes(raw)) for name, raw in kept.devices.items()}
                 state.devices = {name: _devices.decode(raw) for name, raw in kept.devices.items()}
-            state._marks = marks
+                state.last, state.settled = kept.last, kept.settled
+            state._marks, state._saved = marks, (state.last, state.settled)
             for key, record in instances.items():
                 state.instances[key] = _instances.decode(record)
         except msgspec.DecodeError as error:
@@ -158,14 +166,15 @@ class EngineState:
         for key in sorted(alarms):
             record = self.instances.get(key)
             records.append((key, None if record is None else _encoder.encode(record)))
-        if devices or not self._marks:
+        if devices or not self._marks or self._saved != (self.last, self.settled):
             for name in devices:
                 marks = self.devices.get(name)
                 if marks is None:
                     self._encoded.pop(name, None)
                 else:
                     self._encoded[name] = msgspec.Raw(_encoder.encode(marks))
-            self._marks = _encoder.encode(_Marks(FORMAT, self._encoded))
+            self._marks = _encoder.encode(_Marks(FORMAT, self._encoded, self.last, self.settled))
+            self._saved = (self.last, self.settled)
         return Changes(tuple(records), self._marks)
 
 

@@ -31,8 +31,10 @@ CLOSE: Final = "close"
 SETTLE: Final = "settle"
 LINGER: Final = "linger"
 SILENT: Final = "silent"
+BEHIND: Final = "behind"
+"""Of a device behind an edge that is not heard either."""
 
-_ON_TIME: Final = frozenset({CONFIRM, HOLD, LINGER})
+_ON_TIME: Final = frozenset({BEHIND, CONFIRM, HOLD, LINGER})
 """Deadlines that no reading can overtake, or that must not wait: a fire is not kept back."""
 
 

@@ -11,6 +11,7 @@
   engine must refuse it.
 - ``{"now": "1m", "do": "rules", "file": "later.yaml"}``, ``{"do": "site", "without": ["smoke-a"]}``.
 - ``{"now": "5m", "do": "tick"}``: time passes; ``"asleep": true`` skips the deadlines on the way.
+- ``{"now": "40s", "do": "deaf", "asleep": true}``: nothing could reach the engine until now.
 
 ``expected.jsonl`` lists the findings in order; of each only the keys that are written are compared. With
 ``notices.jsonl`` instead, findings that must not be notified are left out of the comparison.
@@ -153,6 +154,9 @@ def run_case(folder: Path, *, restarts: bool) -> list[Finding]:
         match first["do"]:
             case "tick":
                 story.done(story.engine.tick(now))
+            case "deaf":
+                story.engine.deaf(now)
+                story.done([])
             case "acknowledge":
                 story.done(story.engine.command(Acknowledge(first["alarm"], "li"), now))
             case "reset":
