@@ -1,6 +1,6 @@
 """From the site folder to an `Installation`: this edge's wiring, each driver's settings checked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -55,6 +55,21 @@ def load_installation(
 def check_connections(site: Path, wiring: Wiring) -> list[Problem]:
     """What the drivers have against the settings and devices of an edge's connections."""
     return [found for found in _wires(site, wiring) if isinstance(found, Problem)]
+
+
+def check_settings(edges: Mapping[str, Draft[EdgeWiring]]) -> list[Problem]:
+    """What the drivers have against the settings of connections, whatever else is wrong with the site."""
+    problems: list[Problem] = []
+    for draft in edges.values():
+        for index, connection in enumerate(draft.item.connections):
+            if connection.driver not in DRIVERS:
+                continue  # the registry has said so
+            model = driver_class(connection.driver).settings
+            try:
+                model.model_validate(connection.settings)
+            except ValidationError as error:
+                problems += _invalid(draft, index, error, model)
+    return problems
 
 
 def _wires(site: Path, wiring: Wiring) -> Iterator[Wire | Problem]:

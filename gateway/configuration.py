@@ -1,9 +1,11 @@
 """The site folder and its rules, loaded and checked together."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from registry.devices import EdgeWiring
+from registry.listings import Draft
 from registry.loading import load_site
 from registry.problems import Problem, in_reading_order
 from registry.revision import revision
@@ -20,6 +22,8 @@ class Configuration:
     site: Site | None
     rules: list[Rule]
     problems: list[Problem]
+    edges: Mapping[str, Draft[EdgeWiring]] = field(default_factory=dict)
+    """The valid edges with their positions: for whoever knows the drivers and checks their settings."""
     revision: str = ""
     """Changes whenever a file of the folder does."""
 
@@ -44,4 +48,4 @@ def load_configuration(folder: Path, drivers: Collection[str] = ()) -> Configura
     problems = [*loaded.problems, *problems]
     if loaded.site is not None:
         problems += check_rules(rules, loaded.site)
-    return Configuration(loaded.site, rules, in_reading_order(problems), revision(folder))
+    return Configuration(loaded.site, rules, in_reading_order(problems), loaded.edges, revision(folder))

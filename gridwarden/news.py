@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import httpx
@@ -17,6 +17,7 @@ _TOLD_KINDS: Final = frozenset({"alarm", "case"})
 async def follow(address: str) -> None:
     """Tell what happens until cancelled; a gateway that is away is asked again."""
     told: dict[str, str] = {}
+    since = datetime.now(UTC)
     last = ""
     while True:
         try:
@@ -32,19 +33,20 @@ async def follow(address: str) -> None:
                     elif key == "event":
                         name = value
                     elif key == "data" and name in _TOLD_KINDS:
-                        _tell(name, json.loads(value), told)
+                        _tell(name, json.loads(value), told, since)
         except httpx.TransportError:
             pass
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
-def _tell(name: str, body: dict[str, Any], told: dict[str, str]) -> None:
+def _tell(name: str, body: dict[str, Any], told: dict[str, str], since: datetime) -> None:
     language = preferred().split("-")[0]
     if name == "case":
         case = body["case"]
         if told.get(case["number"]) == case["state"]:
             return
-        first = case["number"] not in told
+        # What was opened before we listened is no news of an opening, whatever happens to it now.
+        first = case["number"] not in told and datetime.fromisoformat(case["opened_at"]) >= since
         told[case["number"]] = case["state"]
         officer = (case["officer"] or {}).get("name") or case["holder"] or "–"
         values = {"number": case["number"], "title": case["title"].get(language, ""), "officer": officer}

@@ -74,8 +74,8 @@ setup_python() {  # setup_python LOCKFILE
   fi
   step "Python packages into .venv ($(grep -c '^[a-zA-Z0-9].*==' "$lock") pinned by hash)"
   [ -x .venv/bin/python ] || quietly "$uv" venv --quiet --python "$python" .venv
-  quietly "$uv" pip sync --quiet --require-hashes "$lock"
-  quietly "$uv" pip install --quiet --no-deps --no-build-isolation --editable .
+  quietly "$uv" pip sync --quiet --python .venv/bin/python --require-hashes "$lock"
+  quietly "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
   printf '%s' "$stamp" > .venv/.gridwarden-stamp
   done_
   setup_translations

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -132,7 +133,11 @@ class _Up:
             await self.bus.stop()
             if code == 0:
                 say(tell("Stopped in {seconds} s.", seconds=f"{time.monotonic() - before:.1f}"))
-                await asyncio.to_thread(self._tell_books)
+                books = threading.Thread(target=self._tell_books, daemon=True)
+                books.start()
+                books.join(max(0.0, STOP_SECONDS - (time.monotonic() - before)))
+                if books.is_alive():
+                    say(tell("What the books say: gridwarden audit --data {data}", data=self.data))
         if code:
             raise SystemExit(code)
 
@@ -148,10 +153,11 @@ class _Up:
             return
         say(
             tell(
-                "The books balance: {taken} samples taken, {stored} stored, "
+                "The books balance: {taken} samples taken, {stored} stored, {quarantined} in quarantine, "
                 "{waiting} wait for the next start.",
                 taken=f"{sum(row.taken for row in books.rows):,}",
                 stored=f"{sum(row.stored for row in books.rows):,}",
+                quarantined=f"{sum(row.quarantined for row in books.rows):,}",
                 waiting=f"{sum(row.waiting + row.in_stream for row in books.rows):,}",
             )
         )
