@@ -21,7 +21,7 @@ from edge.outbox import Limits, OutboxInUse, OutboxUnusable
 from edge.uplink import Bus
 from links.addresses import objection_to
 from links.folder import LINK_FOLDER, InvalidLink, Link, exists
-from links.secret_files import SecretExposed, read_secret
+from links.secret_files import BUS_PASSWORD, SecretExposed, read_secret
 from registry.problems import InvalidConfiguration
 from supervision import EXIT_CONFIGURATION, EXIT_IN_USE
 from supervision.watchdog import Watchdog
@@ -133,7 +133,8 @@ def _bus(given: argparse.Namespace) -> Bus:
     folder = given.link or given.data / given.id / LINK_FOLDER
     if given.bus is None and (given.link is not None or exists(folder)):
         return Bus.of(Link.read(folder, given.id))
-    bus = Bus(given.bus or BUS_URL, given.user, read_secret(given.password_file), given.credentials_file)
+    password = read_secret(given.password_file) or os.environ.get(BUS_PASSWORD, "")
+    bus = Bus(given.bus or BUS_URL, given.user, password, given.credentials_file)
     if objection := objection_to(bus.url, authenticated=bus.authenticated):
         raise InvalidLink(objection)
     return bus

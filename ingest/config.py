@@ -1,5 +1,6 @@
 """The core's configuration, as far as ingest needs it: validated as a whole, secrets only by file name."""
 
+import os
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from links.addresses import is_loopback, objection_to
+from links.secret_files import BUS_PASSWORD
 from registry.model import Model
 
 
@@ -15,7 +17,9 @@ class BusConfig(Model):
 
     url: str = Field("nats://127.0.0.1:4222", description="Server address; tls:// for an encrypted link.")
     user: str = Field("", description="NATS user; empty: no authentication.")
-    password_file: Path | None = Field(None, description="File (mode 600) that holds the password.")
+    password_file: Path | None = Field(
+        None, description="File (mode 600) that holds the password; or set GRIDWARDEN_BUS_PASSWORD."
+    )
     ca_file: Path | None = Field(None, description="Certificate authority of a tls:// server.")
     server_name: str = Field("", description="Name in the server's certificate, if not the host in `url`.")
     alarm_bytes: int = Field(256 << 20, gt=0, description="Bytes that each alarm stream may take on disk.")
@@ -23,9 +27,14 @@ class BusConfig(Model):
         2 << 30, gt=0, description="Bytes that each telemetry stream may take on disk."
     )
 
+    @property
+    def authenticated(self) -> bool:
+        """Whether there is anything to log in with."""
+        return bool(self.user and (self.password_file or os.environ.get(BUS_PASSWORD)))
+
     @model_validator(mode="after")
     def _nothing_in_clear_text(self) -> Self:
-        if objection := objection_to(self.url, authenticated=bool(self.user and self.password_file)):
+        if objection := objection_to(self.url, authenticated=self.authenticated):
             raise ValueError(str(objection))
         return self
 

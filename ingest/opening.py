@@ -18,7 +18,7 @@ from ingest.stores.influx_client import InfluxSettings
 from ingest.stores.influx_reader import InfluxHistory
 from ingest.streams import StreamLimits, StreamMismatch
 from language import N_, Message
-from links.secret_files import read_secret
+from links.secret_files import BUS_PASSWORD, read_secret
 from links.trust import trust_authority
 from registry.site import Site
 
@@ -62,7 +62,7 @@ def bus_credentials(config: BusConfig) -> Credentials:
     """How a process of the core shows who it is, and whom it believes. Raises OSError."""
     return Credentials(
         user=config.user,
-        password=read_secret(config.password_file),
+        password=read_secret(config.password_file) or os.environ.get(BUS_PASSWORD, ""),
         tls=trust_authority(config.ca_file) if config.ca_file else None,
         server_name=config.server_name,
     )

@@ -6,6 +6,8 @@ from typing import Final
 
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
+BUS_PASSWORD: Final = "GRIDWARDEN_BUS_PASSWORD"  # noqa: S105 - the name of an environment variable
+"""Holds the password of a user of the message bus where no file does."""
 
 
 class SecretExposed(PermissionError):

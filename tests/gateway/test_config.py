@@ -10,6 +10,7 @@ from gateway.config import GatewayConfig
 from gridwarden.commands.doctor import _links
 from ingest.nats_config import ServerPorts
 from ingest.nats_server import NatsServer
+from ingest.opening import bus_credentials
 from tests.conftest import free_port
 
 
@@ -38,6 +39,14 @@ def test_a_bus_on_another_machine_needs_tls_and_credentials(bus: dict[str, str],
 def test_a_bus_on_this_machine_or_over_tls_is_taken() -> None:
     assert config().bus.url == "nats://127.0.0.1:4222"
     assert config(bus={"url": "tls://core:4222", **LOGIN}).bus.user == "core"
+
+
+def test_a_password_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDWARDEN_BUS_PASSWORD", "hunter2hunter2")
+    bus = config(bus={"url": "tls://core:4222", "user": "core"}).bus
+    credentials = bus_credentials(bus)
+    assert credentials.password == "hunter2hunter2"
+    assert "hunter2" not in repr(credentials) + repr(bus)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.5", "core.example.org", ""])
