@@ -1,7 +1,8 @@
 """The edge's own health as samples of ``edge/self`` (device type `edge-box`).
 
 Points: `outbox_batches`, `outbox_bytes`, `outbox_used` (% of what telemetry may use), `outbox_full`,
-`oldest_waiting_s`, `thinned` (samples left out since the outbox was made), `link`, `clock_offset_s` (server
+`oldest_waiting_s`, `thinned` (samples left out since the outbox was made), `lost` (samples that were in
+damaged outboxes and could not be saved, as far as they could be counted), `link`, `clock_offset_s` (server
 minus edge, when it can be learnt), `cpu_temperature` (Cel, where the board has a sensor), `disk_free` (By),
 `device_silent` (polled devices that do not answer), `connections_down`, and since the agent's start
 `messages`, `dead_letters`, `redelivered`, `device_errors`, `driver_restarts`, `not_taken` (polled samples
@@ -67,6 +68,7 @@ def _values(
     yield "oldest_waiting_s", 0.0 if vitals.oldest is None else max(0.0, (now - vitals.oldest) / 1e9)
     yield "outbox_full", vitals.outbox_full
     yield "outbox_used", round(100 * outbox.fullness, 1)
+    yield "lost", outbox.lost
     yield "not_taken", vitals.not_taken
     yield "sent_straight", vitals.sent_straight
     yield "thinned", sum(depth.thinned for depth in outbox.depth.values())
@@ -107,6 +109,7 @@ def status(
         },
         "outbox_used": round(100 * outbox.fullness, 1),
         "alarms_have_room": outbox.alarms_have_room,
+        "lost": outbox.lost,
         "connections": {
             name: {"up": health.up, "restarts": health.restarts, "problem": health.problem}
             | asdict(health.counters)

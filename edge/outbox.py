@@ -13,11 +13,10 @@ members only look at or set numbers and may be used by the event loop.
 """
 
 import logging
-import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,21 +26,22 @@ from msgspec import json
 
 from edge import outbox_rows
 from edge.deliveries import DeliveryKeys, DeliveryRows
+from edge.outbox_file import OutboxFile
 from edge.outbox_rows import Depth, Row
 from edge.outbox_schema import (
     OutboxInUse,
     OutboxReplaced,
     OutboxUnavailable,
     OutboxUnusable,
-    connect,
-    lock,
 )
 from edge.packing import cut
 from edge.recent import RecentBatches, Stored
+from edge.rescue import LOST_NOTE
 from edge.reserve import Reserve
+from edge.tidemark import Mark
 from edge.unsendable import sendable
 from readings import Lane, Sample, wire
-from supervision.locks import Lock
+from readings.numbers import life_of
 
 __all__ = [
     "Depth", "Group", "Limits", "Outbox", "OutboxInUse", "OutboxReplaced", "OutboxUnavailable",
@@ -114,7 +114,9 @@ class Outbox:
         self.depth = {lane: Depth() for lane in Lane}
         self.numbered_before = dict.fromkeys(Lane, 0)
         """Up to these places batches had numbers, and may have been sent, before this process began."""
-        self._base = base
+        self._file = OutboxFile(path, edge, base, self._recall)
+        self._life = 0
+        """Which of the files this is about; 0 before there is one."""
         self._keys: dict[str, DeliveryKeys] = {}
         self._notes: dict[str, str] = {}
         self._new_notes: dict[str, str] = {}
@@ -122,26 +124,17 @@ class Outbox:
         self._unsure: tuple[Group, dict[Lane, int], list[Stored]] | None = None
         """A group whose commit may have reached the disk: the books it left, and its batches."""
         self._deliveries = DeliveryRows()
-        self._connection: sqlite3.Connection | None = None
-        self._lock: Lock | None = None
-        self._was_open = False
         try:
             self._surely(self._open)
         except BaseException as error:
-            self._release()
+            self._file.release()
             if not patient or not isinstance(error, OutboxUnavailable) or isinstance(error, OutboxUnusable):
                 raise
             log.critical("there is no outbox: %s", error)
 
     def _open(self) -> None:
-        with self._storage() as connection:
+        with self._file.use() as connection:
             self._measure(connection)
-
-    def _release(self) -> None:
-        self._drop_connection()
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
 
     def commit(self, group: Group, now: int) -> list[Stored]:
         """Commit `group` durably and return those of its batches that have a number.
@@ -164,13 +157,13 @@ class Outbox:
     def _reached(self, books: Mapping[Lane, int]) -> bool:
         """Whether the file has, or may have, the samples that a failed commit brought to `books`."""
         try:
-            with self._storage():
+            with self._file.use():
                 return all(self.depth[lane].taken >= taken for lane, taken in books.items())
         except OutboxUnavailable:
             return True
 
     def _commit(self, group: Group, now: int) -> list[Stored]:
-        with self._storage() as connection:
+        with self._file.use() as connection:
             if self._unsure is not None and self._unsure[0] is group:
                 _, reached, batches = self._unsure
                 self._unsure = None
@@ -218,12 +211,14 @@ class Outbox:
         """
         if any(depth.trimmed < depth.stored for depth in self.depth.values()) or self._new_notes:
             self.commit(Group({}, urgent=True), 0)
-        with self._storage() as connection:
+        with self._file.use() as connection:
             self._measure(connection)
 
     def stored(self, batch: Stored) -> None:
         """JetStream has `batch` and all before it; the rows go with the next commit or `trim`."""
         depth = self.depth[batch.lane]
+        if life_of(batch.place) != life_of(depth.base):
+            return  # of an outbox that was damaged: the new one sends it again
         self._recent[batch.lane].forget(batch.place)
         if batch.place > depth.stored:
             depth.batches -= batch.rows
@@ -241,7 +236,7 @@ class Outbox:
         return self._surely(partial(self._read, lane, after, limit))
 
     def _read(self, lane: Lane, after: int, limit: int) -> list[Stored]:
-        with self._storage() as connection:
+        with self._file.use() as connection:
             depth = self.depth[lane]
             if after < depth.numbered:
                 return outbox_rows.numbered(connection, self.edge, lane, after, depth.numbered, limit)
@@ -251,11 +246,12 @@ class Outbox:
             batches = outbox_rows.pack(connection, self.edge, lane, depth, limit)
             connection.execute("COMMIT")
             depth.seq, depth.numbered = batches[-1].seq, batches[-1].place
+            self._mark()
             return batches
 
     def oldest(self) -> int | None:
         """When the oldest waiting batch was committed (ns), or None; raises `OutboxUnavailable`."""
-        with self._storage() as connection:
+        with self._file.use() as connection:
             times = [
                 connection.execute(
                     "SELECT created FROM batches WHERE lane = ? AND place > ? ORDER BY place LIMIT 1",
@@ -278,7 +274,7 @@ class Outbox:
     def _replace(
         self, lane: Lane, places: tuple[int, int], rows: Sequence[Row], left_out: Counter[str]
     ) -> bool:
-        with self._storage() as connection:
+        with self._file.use() as connection:
             depth = self.depth[lane]
             if places[0] <= depth.numbered:
                 return False
@@ -318,6 +314,11 @@ class Outbox:
     def _bytes(self) -> int:
         return sum(depth.bytes for depth in self.depth.values())
 
+    @property
+    def lost(self) -> int:
+        """Samples that damaged outboxes of this edge had and that could not be saved."""
+        return int(self.note(LOST_NOTE) or 0)
+
     def keys(self, connection: str) -> DeliveryKeys:
         """The delivery keys of `connection`, as committed and as taken since."""
         return self._keys.setdefault(connection, DeliveryKeys())
@@ -338,56 +339,35 @@ class Outbox:
             ):  # rows that stay are sent again, which is harmless
                 self.trim()
         finally:
-            self._release()
+            self._file.release()
 
     def _surely(self, work: Callable[[], _Result]) -> _Result:
         """Do what is for alarms or makes room: when the disk is full, with the bytes that are kept back."""
         try:
             return work()
         except OutboxUnavailable:
-            if not self.reserve.release(self._free_on_disk()):
+            if not self.reserve.release(self._file.free_on_disk()):
                 raise
             self.alarms_have_room = False
             return work()
 
-    @contextmanager
-    def _storage(self) -> Iterator[sqlite3.Connection]:
-        """The open file. Any error of it drops the connection: the next use opens and reads it anew."""
-        try:
-            if self._lock is None:
-                self._lock = lock(self.path)
-            if self._connection is None:
-                self._connection = connect(self.path, self.edge, self._base)
-                self._recall(self._connection)
-            yield self._connection
-        except (sqlite3.Error, OSError) as error:
-            self._drop_connection()
-            raise OutboxUnavailable(f"{self.path}: {error}") from error
-        except BaseException:
-            self._drop_connection()
-            raise
-
-    def _drop_connection(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(sqlite3.Error):  # it is already broken, and nothing of it is used again
-                connection.close()
-
     def _recall(self, connection: sqlite3.Connection) -> None:
-        """Learn from the file what is in it, the first time also what only a new process needs."""
+        """Learn from a file what is in it, the first time also what only a new process needs."""
+        is_new = self._life != self._file.lives
         for lane in Lane:
-            known = self.depth[lane]
+            known = Depth() if is_new else self.depth[lane]
             found = outbox_rows.recall(connection, lane, known.stored)
-            if not self._was_open:
+            if is_new:
                 self.numbered_before[lane] = found.numbered
+                self._recent[lane] = RecentBatches()
             elif found.base != known.base or found.seq < known.seq or found.taken < known.taken:
                 raise OutboxReplaced(f"{self.path} was replaced while it was in use")
             self.depth[lane] = found
         self._notes = {**dict(connection.execute("SELECT key, value FROM notes")), **self._new_notes}
-        if not self._was_open:
+        if is_new:
             for name, identifier, content in self._deliveries.recall(connection):
                 self.keys(name).recall(identifier, content)
-        self._was_open = True
+        self._life = self._file.lives
 
     def _rows(self, samples: Mapping[Lane, Sequence[Sample]], now: int) -> list[Row]:
         rows: list[Row] = []
@@ -405,6 +385,7 @@ class Outbox:
             depth = self.depth[batch.lane]
             depth.seq, depth.numbered = max(depth.seq, batch.seq), max(depth.numbered, batch.place)
             self._recent[batch.lane].add(batch, depth.stored)
+        self._mark()
         return batches
 
     def _trim(self, connection: sqlite3.Connection) -> Callable[[], None]:
@@ -432,18 +413,14 @@ class Outbox:
 
         A little may always wait: with a link nothing stays long, and the disk itself has the last word.
         """
-        free, inside = self._free_on_disk(), outbox_rows.free_bytes(connection)
+        free, inside = self._file.free_on_disk(), outbox_rows.free_bytes(connection)
         self.reserve.hold(free)
         self.alarms_have_room = self.reserve.held or inside >= self.limits.reserve
         room = self._bytes + inside + max(0, free - self.limits.spare)
         self.capacity = min(self.limits.bytes, max(room, _ALWAYS))
 
-    def _free_on_disk(self) -> int:
-        try:
-            found = os.statvfs(self.path.parent)
-        except OSError:  # whoever writes next learns why
-            return 0
-        return found.f_bavail * found.f_frsize
+    def _mark(self) -> None:
+        self._file.mark({lane: Mark(it.base, it.seq, it.taken) for lane, it in self.depth.items()})
 
 
 def _taken(samples: Mapping[Lane, Sequence[Sample]]) -> bytes:

@@ -5,6 +5,7 @@ transaction. What the numbers mean says `edge.outbox`.
 """
 
 import sqlite3
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -19,6 +20,10 @@ _AHEAD_BYTES: Final = 4 * 1024 * 1024
 """… and so it does when so many bytes wait."""
 _READ_BYTES: Final = 1024 * 1024
 """Payload that is read at once, about."""
+
+
+class Damaged(sqlite3.DatabaseError):
+    """The file holds what was never written into it."""
 
 
 class Row(NamedTuple):
@@ -79,9 +84,12 @@ class Depth:
 
 def recall(connection: sqlite3.Connection, lane: Lane, stored: int = 0) -> Depth:
     """The depth of `lane` as the file says, where JetStream has everything up to `stored` at least."""
-    base, seq, numbered, trimmed = connection.execute(
+    of_lane = connection.execute(
         "SELECT base, seq, numbered, stored FROM lanes WHERE lane = ?", (lane,)
     ).fetchone()
+    if of_lane is None:
+        raise Damaged(f"nothing is noted about lane {lane}")
+    base, seq, numbered, trimmed = of_lane
     last, size = connection.execute(
         "SELECT max(place), coalesce(sum(length(payload)), 0) FROM batches WHERE lane = ?", (lane,)
     ).fetchone()
@@ -101,9 +109,9 @@ def numbered(
 ) -> list[Stored]:
     """At most `limit` batches that have a number, from the places after `after` up to `upto`."""
     packs = {
-        first: (last, seq)
-        for first, last, seq in connection.execute(
-            "SELECT first, last, seq FROM packs WHERE lane = ? AND last > ? ORDER BY first LIMIT ?",
+        first: (last, seq, checksum)
+        for first, last, seq, checksum in connection.execute(
+            "SELECT first, last, seq, checksum FROM packs WHERE lane = ? AND last > ? ORDER BY first LIMIT ?",
             (lane, after, limit),
         )
     }
@@ -114,11 +122,13 @@ def numbered(
         if row.seq is not None:
             batch = Stored(lane, row.seq, row.payload, row.samples, row.created, row.place)
         else:
-            last, seq = packs[row.place]
+            last, seq, checksum = packs.get(row.place, (row.place, 0, -1))
             pack = [row]
-            while pack[-1].place < last:
-                pack.append(next(rows))
-            batch = _packed(edge, lane, seq, pack)
+            while pack[-1].place < last and (following := next(rows, None)):
+                pack.append(following)
+            batch = packed(edge, lane, seq, pack)
+            if checksum is not None and zlib.crc32(batch.payload) != checksum:
+                raise Damaged(f"{lane} {row.place} and what follows cannot be sent as before")
         found.append(batch)
         size += len(batch.payload)
         if len(found) == limit or size >= _READ_BYTES:
@@ -140,10 +150,13 @@ def pack(connection: sqlite3.Connection, edge: str, lane: Lane, depth: Depth, li
             packs.append([row])
             samples, size = row.samples, len(row.payload)
         total += len(row.payload)
-    batches = [_packed(edge, lane, seq, rows) for seq, rows in enumerate(packs, depth.seq + 1)]
+    batches = [packed(edge, lane, seq, rows) for seq, rows in enumerate(packs, depth.seq + 1)]
     connection.executemany(
-        "INSERT INTO packs VALUES (?, ?, ?, ?)",
-        [(lane, rows[0].place, each.place, each.seq) for rows, each in zip(packs, batches, strict=True)],
+        "INSERT INTO packs VALUES (?, ?, ?, ?, ?)",
+        [
+            (lane, rows[0].place, each.place, each.seq, zlib.crc32(each.payload))
+            for rows, each in zip(packs, batches, strict=True)
+        ],
     )
     for last in batches[-1:]:
         connection.execute(
@@ -188,17 +201,22 @@ def free_bytes(connection: sqlite3.Connection) -> int:
 
 
 def _rows(connection: sqlite3.Connection, lane: Lane, after: int, upto: int) -> Iterator[Row]:
-    return map(
+    """Raises `Damaged` for a row whose payload is not what was stored."""
+    for row in map(
         Row._make,
         connection.execute(
             "SELECT lane, place, seq, samples, created, checksum, level, payload FROM batches"
             " WHERE lane = ? AND place > ? AND place <= ? ORDER BY place",
             (lane, after, upto),
         ),
-    )
+    ):
+        if zlib.crc32(row.payload) != row.checksum:
+            raise Damaged(f"{lane} {row.place} is not what was stored")
+        yield row
 
 
-def _packed(edge: str, lane: Lane, seq: int, rows: Sequence[Row]) -> Stored:
+def packed(edge: str, lane: Lane, seq: int, rows: Sequence[Row]) -> Stored:
+    """The batch that `rows` are sent as under the number `seq`: always the same bytes."""
     payload = joined(edge, lane, seq, (row.payload for row in rows))
     samples = sum(row.samples for row in rows)
     return Stored(lane, seq, payload, samples, rows[0].created, rows[-1].place, len(rows))

@@ -20,7 +20,7 @@ from readings import Lane
 from readings.numbers import LIFE_BITS, LIVES_BITS, base_of
 from supervision.locks import InUse, Lock
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 _LASTING: Final = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.ELOOP)
 
 _TABLES: Final = """
@@ -48,6 +48,7 @@ CREATE TABLE IF NOT EXISTS packs (          -- rows that are sent together as on
     first INTEGER NOT NULL,
     last INTEGER NOT NULL,                  -- places, both included
     seq INTEGER NOT NULL,
+    checksum INTEGER,                       -- CRC-32 of the batch as it was sent
     PRIMARY KEY (lane, first)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS taken (          -- the edge's books: samples ever committed
@@ -135,15 +136,30 @@ def connect(path: Path, edge: str, base: int | None = None) -> sqlite3.Connectio
     return connection
 
 
+def template() -> bytes:
+    """The first page of a new outbox: where which table begins."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        for statement in _TABLES.split(";\n"):
+            connection.execute(statement)
+        content = connection.serialize()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        return content[:size]
+    finally:
+        connection.close()
+
+
 def _upgrade(connection: sqlite3.Connection) -> list[str]:
-    """Put the tables of format 2 aside; what to do once there are new ones."""
-    found = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'notes'").fetchone()
-    if (
-        not found
-        or not connection.execute(
-            "UPDATE notes SET value = ? WHERE key = 'format' AND value = '2'", (str(FORMAT),)
-        ).rowcount
-    ):
+    """Bring an earlier format up to date; what is still to do once every table is there."""
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'notes'").fetchone():
+        return []
+    found = connection.execute("SELECT value FROM notes WHERE key = 'format'").fetchone()
+    if found == ("3",):
+        connection.execute("ALTER TABLE packs ADD COLUMN checksum INTEGER")
+    if found not in (("2",), ("3",)):
+        return []
+    connection.execute("UPDATE notes SET value = ? WHERE key = 'format'", (str(FORMAT),))
+    if found == ("3",):
         return []
     connection.create_function("crc32", 1, zlib.crc32, deterministic=True)
     for table in ("lanes", "batches"):

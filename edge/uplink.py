@@ -34,6 +34,7 @@ from edge.outbox import Outbox, OutboxUnavailable, Stored
 from links.folder import Link
 from links.trust import explain
 from readings import Lane
+from readings.numbers import life_of
 from readings.subjects import ABOUT_ME, OUTAGE_HEADER, edge_inbox, message_id, samples_subject
 from supervision.watchdog import Pulse, Watchdog
 
@@ -294,6 +295,8 @@ class LaneUplink:
             or self._outbox.depth[self.lane].place <= self._sent
         ):
             return ()
+        if self._sent and life_of(self._sent) != life_of(self._outbox.depth[self.lane].base):
+            raise _Refused("the outbox was made anew")
         try:
             found = await self._read(self.lane, self._sent, room)
         except OutboxUnavailable as error:

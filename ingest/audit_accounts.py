@@ -1,7 +1,8 @@
 """The accounts of one edge and lane: what every stage has, compared device by device.
 
 An edge's own books begin with its outbox. They are compared with the batches of that outbox's life
-(`readings.numbers`); what earlier outboxes took is known from the normaliser only and taken at its word.
+(`readings.numbers`); what earlier outboxes took is known from the normaliser, and from what was saved of one
+that was damaged, and taken at their word.
 """
 
 from collections import Counter
@@ -124,11 +125,12 @@ class LaneAccounts:
         waiting = outbox.waiting.get(lane, {}) if outbox is not None else {}
         self._in_samples = _sum(in_samples.values())
         self._in_samples_of_life = _sum(n for seq, n in in_samples.items() if life_of(seq) == cut.life)
-        self._waiting = _sum(
-            counts for seq, counts in waiting.items() if seq not in done and seq not in in_samples
-        )
+        waits = {seq: n for seq, n in waiting.items() if seq not in done and seq not in in_samples}
+        self._waiting = _sum(waits.values())
+        self._waiting_of_life = _sum(n for seq, n in waits.items() if life_of(seq) == cut.life)
         if outbox is not None:
-            self._waiting.update(outbox.unnumbered.get(lane, {}))
+            for each in (self._waiting, self._waiting_of_life):
+                each.update(outbox.unnumbered.get(lane, {}))
         base = outbox.base.get(lane, 0) if outbox is not None else 0
         self.losses = _losses(edge, lane, ledger, (*waiting, *in_samples))
         gone = [(loss.first, loss.first + loss.batches - 1) for loss in self.losses]
@@ -161,7 +163,7 @@ class LaneAccounts:
     def _row(self, sources: set[str], devices: set[str]) -> BookRow:
         row = BookRow(self._edge, self._lane, ", ".join(sorted(sources)), ", ".join(sorted(devices)))
         outcomes: Counter[str] = Counter()
-        of_life = sum(self._in_samples_of_life[source] for source in sources)
+        of_life = sum(self._in_samples_of_life[source] + self._waiting_of_life[source] for source in sources)
         for (life, source, _, outcome), n in self._normalised.items():
             if source in sources:
                 outcomes[outcome] += n
@@ -173,7 +175,7 @@ class LaneAccounts:
         if self._outbox is not None and self._cut.life is not None:
             taken = sum(self._outbox.taken.get((self._lane, source), 0) for source in sources)
             row.thinned = sum(self._outbox.thinned.get((self._lane, source), 0) for source in sources)
-            missing = taken - row.waiting - of_life - row.thinned
+            missing = taken - of_life - row.thinned
             row.taken += row.thinned + missing
             if self._gone_of_life and missing > 0:
                 row.lost = missing

@@ -141,7 +141,7 @@ async def test_a_full_outbox_holds_telemetry_at_its_source_and_takes_alarms(tmp_
 
 
 async def test_nothing_is_acknowledged_while_the_disk_is_full_and_all_of_it_afterwards(running, caplog):
-    running.outbox._connection.execute("PRAGMA max_page_count = 1")
+    running.outbox._file._connection.execute("PRAGMA max_page_count = 1")
     with caplog.at_level(logging.INFO):
         await running.collector.port("z2m").put([running.intake(1, *[sample("battery", "x" * 4000)] * 50)])
         await until(lambda: "full" in running.keeping.problem, "it says what is wrong")

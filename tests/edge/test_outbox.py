@@ -99,7 +99,7 @@ def test_an_outbox_that_is_replaced_under_a_running_agent_is_told_from_it(path):
     box.commit(group(alarm=1), 1)
     for file in path.parent.glob("outbox.db*"):
         file.unlink()
-    box._drop_connection()  # as after any error of the file
+    box._file._drop()  # as after any error of the file
     with pytest.raises(OutboxReplaced):
         box.commit(group(alarm=1), 1)
     box.close()
@@ -234,7 +234,7 @@ def test_old_delivery_keys_are_forgotten_only_when_their_numbers_were_used_again
 def test_a_full_disk_keeps_everything_for_another_attempt(path):
     box = Outbox(path, "e1", base=0)
     box.commit(group(alarm=1), 1)
-    box._connection.execute("PRAGMA max_page_count = 1")  # the size it has now: SQLITE_FULL beyond
+    box._file._connection.execute("PRAGMA max_page_count = 1")  # the size it has now: SQLITE_FULL beyond
     big = Group({Lane.TELEMETRY: [sample(value="x" * 4000)] * 100})
     with pytest.raises(OutboxUnavailable, match="full"):
         box.commit(big, 2)
@@ -262,7 +262,7 @@ def test_a_group_whose_commit_had_reached_the_disk_is_not_committed_twice(path):
         def __getattr__(self, name):
             return getattr(self.real, name)
 
-    box._connection = Interrupted(box._connection)
+    box._file._connection = Interrupted(box._file._connection)
     with pytest.raises(OutboxUnavailable):
         box.commit(first, 1)
     again = box.commit(first, 2)

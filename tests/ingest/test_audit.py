@@ -18,7 +18,7 @@ from edge.outbox import Group, Limits, Outbox, Stored
 from edge.thinner import Thinner
 from ingest.audit import Books, audit, balance
 from ingest.books import read_quarantine
-from ingest.bus import Bus
+from ingest.bus import Bus, BusUnavailable
 from ingest.database import open_reader
 from ingest.quarantine import Reason
 from ingest.restorations import note_restoration, upto
@@ -67,13 +67,23 @@ class Edge:
 
     async def send(self, bus: Bus, batches: list[Stored], *, forget: bool = True) -> None:
         for one in batches:
-            edge = self.outbox.edge
-            await bus.publish(
-                samples_subject(edge, one.lane), one.payload, message_id(edge, one.lane, one.seq)
-            )
+            await self._publish(bus, one)
             if forget:
                 self.outbox.stored(one)
         self.outbox.trim()
+
+    async def _publish(self, bus: Bus, one: Stored) -> None:
+        """Until it is confirmed, as an edge does when its connection is cut."""
+        edge = self.outbox.edge
+        while True:
+            try:
+                await bus.publish(
+                    samples_subject(edge, one.lane), one.payload, message_id(edge, one.lane, one.seq)
+                )
+            except BusUnavailable:
+                await eventually(lambda: bus.connected, "connected again")
+            else:
+                return
 
 
 @pytest.fixture
@@ -252,6 +262,47 @@ async def test_what_a_store_let_go_is_no_longer_stored_and_the_books_still_balan
     assert total(books, "stored") == rows
     assert total(books, "expired") == 12_000 - rows
     assert total(books, "taken") == 12_000
+
+
+async def test_a_damaged_outbox_costs_what_it_says_and_the_books_balance_all_the_same(
+    bus: Bus, site: Site, tmp_path: Path, edge: Edge
+) -> None:
+    """Some of its batches were sent and it never heard so, some have a number, some have none yet."""
+
+    async def balances() -> Books:
+        quick = await asyncio.to_thread(balance, tmp_path, tmp_path / "edges")
+        books = await audit(bus.jetstream, tmp_path, tmp_path / "edges")
+        for found in (quick, books):
+            assert found.balanced, found.first_difference
+        return books
+
+    batches = edge.take(400)
+    await edge.send(bus, batches[:40], forget=False)
+    packed = edge.outbox.read(Lane.TELEMETRY, edge.outbox.depth[Lane.TELEMETRY].numbered, 2)
+    await edge.send(bus, packed[:1], forget=False)
+    path, folder = edge.outbox.path, edge.outbox.path.parent
+    edge.outbox.close()
+    with path.open("r+b") as file:  # the last third, without the very end
+        file.seek(path.stat().st_size * 2 // 3)
+        file.write(b"\xff" * 16_384)
+    edge.outbox = Outbox(path, folder.name)
+    lost = edge.outbox.lost
+    assert 0 < lost < len(edge.sent) / 2
+    await balances()
+    async with Room(bus, site, tmp_path, [EmbeddedStore(tmp_path / "readings.db")]):
+        await balances()
+        for lane in Lane:
+            depth = edge.outbox.depth[lane]
+            while depth.waits:
+                await edge.send(bus, edge.outbox.read(lane, depth.stored, 5))
+                await balances()
+        books = await settled(bus, tmp_path)
+        assert books.balanced, books.first_difference
+        rows = read_quarantine(open_reader(tmp_path / "ledger.db"), limit=10_000)
+    assert total(books, "taken") == len(edge.sent) - lost + 1  # and what the edge says about it
+    (told,) = [row.entry for row in rows if row.entry.source == "edge/self"]
+    assert f"{lost} lost" in str(told.detail)
+    assert len(_stored(tmp_path / "readings.db")) == len({*_stored(tmp_path / "readings.db")})
 
 
 async def test_an_old_batch_that_comes_again_is_only_dropped(
@@ -456,13 +507,19 @@ async def test_nothing_is_lost_or_counted_twice_when_the_process_is_killed_anywh
     _compare_values(edge, tmp_path / "readings.db")
 
 
-def _compare_values(edge: Edge, path: Path) -> None:
-    """Every value that was sent by a known device is in the store, once."""
+def _stored(path: Path) -> list[tuple[str, str, int, Any]]:
+    """(device, point, time, value) of everything in the embedded store."""
     connection = sqlite3.connect(path)
     found = connection.execute(
         "SELECT device, point, ts, value FROM hot JOIN series USING (sid) ORDER BY 1, 2, 3"
     ).fetchall()
     connection.close()
+    return found
+
+
+def _compare_values(edge: Edge, path: Path) -> None:
+    """Every value that was sent by a known device is in the store, once."""
+    found = _stored(path)
     expected: dict[tuple[str, str, int], Any] = {}
     for one in edge.sent:
         device = one.source.removeprefix("z2m/")
