@@ -25,7 +25,7 @@ from tests.conftest import ServerProcess, wait_until
 from tests.edge.conftest import AgentProcess, Streams, wire_up
 
 PAGE = 4096
-COMMITS = AHEAD + 400
+COMMITS = AHEAD + 200
 
 
 def fill(outbox: Outbox, commits: int = COMMITS, start: int = 0) -> list[Sample]:
