@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ingest.bus import Bus
-from ingest.service import Progress
+from ingest.progress import Progress
 from ingest.status import IngestStatus, ask, listen
 from language import N_, Message
 from readings.lanes import Lane
@@ -44,12 +44,21 @@ class IngestLink:
         status = self.status
         return status.stages if status is not None else {}
 
-    def trouble(self, stage: str) -> str:
-        """Why `stage` does not work just now, or ``""``."""
+    def trouble(self, stage: str) -> Message | None:
+        """Why `stage` does not work just now; None when it does."""
         if self.status is None:
-            return str(NOT_HEARD)
+            return NOT_HEARD
         lanes = self.stages.get(stage, {})
-        return next((lane.problem for lane in lanes.values() if lane.problem), "")
+        return next((lane.problem for lane in lanes.values() if lane.problem), None)
+
+    def stops_alarms(self, stage: str) -> bool:
+        """Whether `stage` keeps alarms waiting, not only telemetry."""
+        return self.status is None or self.stages[stage][Lane.ALARM].problem is not None
+
+    def disk_trouble(self) -> Message | None:
+        """Why the core's disk keeps something from being taken; None while it does not."""
+        status = self.status
+        return status.disk.problem if status is not None else None
 
     async def ask(self, name: str, arguments: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         """Have the process carry out a command; see `ingest.status.ask`."""

@@ -25,13 +25,14 @@ from gateway.app import create_app
 from gateway.config import GatewayConfig
 from gateway.configuration import Configuration, load_configuration
 from gateway.freshness import Freshness
+from gateway.housekeeping import keep_house, keeping
 from gateway.ingest_link import IngestLink
 from gateway.live import LiveFeed
 from gateway.metrics import create_metrics
 from gateway.queues import Queues
 from gateway.rates import Rates
 from gateway.rule_runner import RuleRunner
-from gateway.status import PARTS, Part, Status
+from gateway.status import PARTS, Part, Status, always
 from ingest import interpreter
 from ingest.bus import Bus
 from ingest.database import StoreUnavailable
@@ -107,6 +108,7 @@ class _Gateway:
                 services = [
                     tasks.create_task(runner.run(), name="rules"),
                     tasks.create_task(status.run(), name="status"),
+                    tasks.create_task(keep_house(store, keeping(self.config.keep)), name="housekeeping"),
                     tasks.create_task(interpreter.spare_what_stays(), name="collector"),
                 ]
                 web = tasks.create_task(server.serve(), name="web")
@@ -187,9 +189,14 @@ class _Gateway:
     ) -> Status:
         stores = self.config.stores
         parts = [
-            Part(PARTS["bus"], lambda: "" if bus.connected else str(NOT_CONNECTED), vital=True),
-            Part(PARTS["normaliser"], partial(ingest.trouble, "normalised"), vital=True),
-            Part(PARTS["rules"], lambda: runner.trouble, vital=True),
+            Part(PARTS["bus"], lambda: None if bus.connected else NOT_CONNECTED, vital=always),
+            Part(
+                PARTS["normaliser"],
+                partial(ingest.trouble, "normalised"),
+                vital=partial(ingest.stops_alarms, "normalised"),
+            ),
+            Part(PARTS["rules"], lambda: runner.trouble, vital=always),
+            Part(PARTS["disk"], ingest.disk_trouble),
             *(Part(PARTS[store], partial(ingest.trouble, f"stored {store}")) for store in stores),
         ]
         return Status(

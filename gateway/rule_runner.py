@@ -25,6 +25,7 @@ from ingest.bus import Bus
 from ingest.consumer import Consumer, Delivery
 from ingest.sequences import Sequences
 from ingest.streams import rules_consumer
+from language import N_, Message
 from readings import wire
 from readings.lanes import Lane
 from readings.reading import Reading, ReadingBatch
@@ -46,6 +47,8 @@ CAPACITY: Final = 512
 """Batches of a lane that may wait for a commit; half of them force one."""
 
 RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+CANNOT_WRITE: Final = N_("the operations database cannot be written: {reason}")
 
 log = structlog.get_logger()
 
@@ -109,8 +112,8 @@ class RuleRunner:
         self._consumers: dict[Lane, Consumer] = {}
         self._turn = asyncio.Lock()
         self._pending = _Pending()
-        self.trouble = ""
-        """Why nothing can be committed just now; empty while all is well."""
+        self.trouble: Message | None = None
+        """Why nothing can be committed just now; None while all is well."""
 
     async def prepare(self) -> None:
         """Make the consumers, so that nothing published from now on is missed.
@@ -231,14 +234,14 @@ class RuleRunner:
                 # nothing may be acknowledged or forgotten: the same transaction is tried until it succeeds
                 if not self.trouble:
                     log.warning("operations database cannot be written", reason=str(error))
-                self.trouble = str(error)
+                self.trouble = Message(CANNOT_WRITE, {"reason": str(error)})
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
                 attempt += 1
             else:
                 break
         if self.trouble:
             log.info("operations database can be written again")
-            self.trouble = ""
+            self.trouble = None
         for delivery in pending.deliveries:
             await delivery.ack()
 

@@ -18,7 +18,7 @@ from gateway.rates import Rates
 from ingest.audit import balance
 from ingest.quarantine_report import QuarantineGroup, quarantine_groups
 from ingest.stores import History, LatestRow, StoreUnavailable
-from language import N_, Translator
+from language import N_, Message, Translator
 from readings.lanes import Lane
 from readings.vocabulary import EDGE_CONNECTION
 from registry.devices import Device
@@ -35,12 +35,17 @@ State = Literal["ok", "degraded", "down"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of the gateway: `trouble` gives the reason why it does not work just now, or ``""``."""
+    """One part of the gateway: `trouble` gives the reason why it does not work just now, if it does not."""
 
     name: str
-    trouble: Callable[[], str]
-    vital: bool = False
-    """Without it the gateway does not do its work."""
+    trouble: Callable[[], Message | None]
+    vital: Callable[[], bool] = lambda: False
+    """Whether an alarm cannot become a case without it."""
+
+
+def always() -> bool:
+    """For a part without which nothing works."""
+    return True
 
 
 class Status:
@@ -95,8 +100,9 @@ class Status:
         found = []
         for part in self._parts:
             trouble = part.trouble()
-            state: State = "ok" if not trouble else "down" if part.vital else "degraded"
-            found.append(schemas.Component(name=say(part.name), state=state, detail=trouble))
+            state: State = "ok" if trouble is None else "down" if part.vital() else "degraded"
+            detail = say(trouble) if trouble is not None else ""
+            found.append(schemas.Component(name=say(part.name), state=state, detail=detail))
         return found
 
     def health(self, say: Translator) -> schemas.HealthOut:
@@ -269,5 +275,6 @@ PARTS: Final = {
     "embedded": N_("embedded store"),
     "influx": N_("InfluxDB"),
     "rules": N_("rules and cases"),
+    "disk": N_("room on the disk"),
 }
 """What the parts are called."""

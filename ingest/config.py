@@ -46,6 +46,46 @@ class InfluxConfig(Model):
     database: str = Field("gridwarden", min_length=1, description="Database (1.x, 3) or mapped bucket (2.x).")
     user: str = Field("", description="User with write rights; empty: no authentication.")
     password_file: Path | None = Field(None, description="File (mode 600) that holds the password or token.")
+    wait_days: float = Field(
+        7, gt=0, description="Days that readings wait on the bus for an InfluxDB that is away."
+    )
+
+
+class KeepConfig(Model):
+    """How long things are kept, and how much of them; what is too old or too much goes, the oldest first."""
+
+    readings_days: float = Field(30, gt=0, description="Days that the embedded store keeps readings.")
+    readings_bytes: int = Field(
+        20 << 30, ge=1 << 20, description="Bytes that the embedded store's file may take with its journal."
+    )
+    quarantine_days: float = Field(90, gt=0, description="Days that entries stay in quarantine.")
+    quarantine_bytes: int = Field(
+        256 << 20, ge=1 << 16, description="Raw bytes that each stage's quarantine may hold."
+    )
+    cases_days: float = Field(1826, gt=0, description="Days after its end that a case is kept.")
+    alarms_days: float = Field(366, gt=0, description="The same of an alarm that belongs to no case.")
+    deliveries_days: float = Field(30, gt=0, description="The same of a message to another system.")
+    operations_bytes: int = Field(
+        4 << 30, ge=1 << 20, description="Bytes that the operations database (SQLite) may use."
+    )
+
+
+class DiskConfig(Model):
+    """Room that is kept free for alarms (docs/decisions/0012)."""
+
+    floor_bytes: int = Field(
+        1 << 30,
+        ge=0,
+        description="Telemetry waits while less than this is free (at most a tenth of the disk).",
+    )
+    reserve_bytes: int = Field(
+        64 << 20,
+        ge=0,
+        description="Size of the file that is given up when the disk is full (at most a fiftieth of it).",
+    )
+    others: list[Path] = Field(
+        [], description="Folders whose disks count too: above all the store of a NATS server on this machine."
+    )
 
 
 class CoreConfig(Model):
@@ -56,7 +96,8 @@ class CoreConfig(Model):
     bus: BusConfig = BusConfig()
     influx: InfluxConfig | None = None
     embedded: bool = Field(True, description="Keep readings in the embedded store.")
-    keep_days: float = Field(30, gt=0, description="Days that the embedded store keeps readings.")
+    keep: KeepConfig = KeepConfig()
+    disk: DiskConfig = DiskConfig()
     partition: Literal[0] = Field(0, description="The partition this worker serves.")
 
     @property

@@ -7,6 +7,7 @@ so that whoever supervises it starts it anew from what is committed.
 
 import asyncio
 import logging
+import math
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -19,13 +20,19 @@ from ingest import interpreter
 from ingest.audit import STORES
 from ingest.bus import Bus
 from ingest.config import CoreConfig
+from ingest.disk import DiskLimits, DiskWatch
+from ingest.floor import FloorKeeper
 from ingest.ledger import Ledger
 from ingest.opening import EMBEDDED_FILE, cause_of, influx_settings, open_bus, open_file
-from ingest.service import NormaliserService, WriterService
+from ingest.patience import Gate
+from ingest.service import NormaliserService
+from ingest.spool import Spool, SpoolWatch
 from ingest.status import Handler, Teller, serve
+from ingest.stores import Store
 from ingest.stores.embedded import EmbeddedStore, Retention
 from ingest.stores.influx import InfluxStore
 from ingest.streams import ensure_consumer, forget_consumer, rules_consumer, store_consumer
+from ingest.writer import WriterService
 from readings import Lane
 from readings.subjects import readings_stream
 from registry.loading import load_site
@@ -65,15 +72,21 @@ class _Ingest:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         config = self.config
         async with AsyncExitStack() as stack:
+            watch = open_file(config.data, self._disk_watch)
+            watch.look()
             ledger = open_file(config.data, lambda: Ledger(config.data / "ledger.db"))
             stack.callback(ledger.close)
             bus = await open_bus(config.bus, "ingest", stack)
-            writers = self._writers(bus, stack)
+            floor = FloorKeeper(watch, bus.jetstream, config.bus.telemetry_bytes)
+            limits = {Lane.ALARM: config.bus.alarm_bytes, Lane.TELEMETRY: config.bus.telemetry_bytes}
+            days = config.influx.wait_days if config.influx is not None else math.inf
+            spools = SpoolWatch(bus.jetstream, limits, days * DAY)
+            writers = self._writers(bus, stack, floor.gates, spools.spools)
             await self._prepare_readers(bus, writers)
-            normaliser = NormaliserService(bus, ledger, self.site)
+            normaliser = NormaliserService(bus, ledger, self.site, gates=floor.gates)
             stages = {"normalised": normaliser.progress}
             stages |= {f"stored {writer.store.name}": writer.progress for writer in writers}
-            teller = Teller(bus, config.partition, stages, lambda: self.revision)
+            teller = Teller(bus, config.partition, stages, lambda: self.revision, lambda: floor.state)
             await serve(bus, config.partition, self._commands())
             async with asyncio.TaskGroup() as tasks:
                 services = [
@@ -82,6 +95,8 @@ class _Ingest:
                         tasks.create_task(writer.run(), name=f"writer {writer.store.name}")
                         for writer in writers
                     ),
+                    tasks.create_task(floor.run(), name="floor"),
+                    tasks.create_task(spools.run(), name="spools"),
                     tasks.create_task(teller.run(time.time_ns), name="status"),
                     tasks.create_task(interpreter.spare_what_stays(), name="collector"),
                 ]
@@ -89,21 +104,32 @@ class _Ingest:
                 for service in services:
                     service.cancel()
 
-    def _writers(self, bus: Bus, stack: AsyncExitStack) -> list[WriterService]:
-        config, writers = self.config, []
+    def _disk_watch(self) -> DiskWatch:
+        disk = self.config.disk
+        return DiskWatch(self.config.data, disk.others, DiskLimits(disk.floor_bytes, disk.reserve_bytes))
+
+    def _writers(
+        self, bus: Bus, stack: AsyncExitStack, gates: Mapping[Lane, Gate], spools: Mapping[Lane, Spool]
+    ) -> list[WriterService]:
+        config, stores = self.config, list[Store]()
         if config.embedded:
-            retention = Retention(keep_for=int(config.keep_days * DAY))
+            keep = config.keep
+            retention = Retention(keep_for=int(keep.readings_days * DAY), keep_bytes=keep.readings_bytes)
             embedded = open_file(config.data, lambda: EmbeddedStore(config.data / EMBEDDED_FILE, retention))
             stack.push_async_callback(embedded.close)
-            writers.append(WriterService(bus, embedded))
+            stores.append(embedded)
         if config.influx is not None:
             settings = influx_settings(config.influx)
             influx = open_file(
                 config.data, lambda: InfluxStore(settings, self.site, config.data / STORES["influx"])
             )
             stack.push_async_callback(influx.close)
-            writers.append(WriterService(bus, influx))
-        return writers
+            stores.append(influx)
+        # the embedded store is the copy that others may lack: it makes the bus wait rather than lacking any
+        return [
+            WriterService(bus, store, gates=gates, spools=spools if store.name == "influx" else None)
+            for store in stores
+        ]
 
     async def _prepare_readers(self, bus: Bus, writers: Sequence[WriterService]) -> None:
         """Have every reader known to the streams before the first reading: what nobody waits for is gone.

@@ -1,4 +1,4 @@
-"""The two loops of this room: samples become readings, readings are stored.
+"""The loop in which samples become readings.
 
 Each lane has its own consumer and its own loop, so an alarm never waits behind telemetry. Every loop goes
 take → work → make durable → acknowledge; whatever fails in between is tried again until it succeeds, and
@@ -6,31 +6,28 @@ a crash anywhere only means that the same batches come again.
 """
 
 import asyncio
-import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 
 from ingest.bus import Bus
 from ingest.clocks import ClockLimits
-from ingest.consumer import Consumer, Delivery
-from ingest.database import StoreUnavailable
+from ingest.consumer import Delivery
 from ingest.ledger import Ledger, Prepared
 from ingest.normaliser import DUPLICATE, QUARANTINED, Normalised, Normaliser
+from ingest.patience import Gate, Pause, Trouble, until_done
+from ingest.progress import Progress
 from ingest.quarantine import Quarantined, Reason
 from ingest.sequences import BatchId
-from ingest.stores import Store
-from ingest.streams import StreamMismatch, store_consumer, unread_streams
+from ingest.streams import StreamMismatch, unread_streams
 from language import N_, Message
-from readings import Lane, ReadingBatch, SampleBatch, wire
+from readings import Lane, SampleBatch, wire
 from readings.subjects import (
     OUTAGE_HEADER,
     message_id,
-    readings_stream,
     readings_subject,
     samples_stream,
 )
@@ -46,23 +43,6 @@ _HELD: Final = 4 * _GROUP
 """Batches of a lane that the normaliser holds: a group in each of its steps, and the next on its way."""
 _SLICE: Final = 0.004
 """Seconds of computing after which the event loop gets a turn."""
-_TIDY_EVERY: Final = 60.0
-
-_Result = TypeVar("_Result")
-
-
-@dataclass
-class Progress:
-    """How far one lane of a service has come, for the system page."""
-
-    batches: int = 0
-    readings: int = 0
-    quarantined: int = 0
-    duplicates: int = 0
-    last: int = 0
-    """When something was finished last, ns since 1970 UTC."""
-    problem: str = ""
-    """Why it is waiting and trying again; empty when all is well."""
 
 
 class NormaliserService:
@@ -76,7 +56,10 @@ class NormaliserService:
         *,
         clock: Clock = time.time_ns,
         limits: ClockLimits | None = None,
+        gates: Mapping[Lane, Gate] | None = None,
     ) -> None:
+        """`gates` stop a lane while there is no room on our disk."""
+        self._gates = gates or {lane: Gate() for lane in Lane}
         self.progress = {lane: Progress() for lane in Lane}
         self._bus = bus
         self._ledger = ledger
@@ -111,11 +94,13 @@ class NormaliserService:
 
     async def _run_lane(self, lane: Lane) -> None:
         """Normalise one group while the one before it is being made durable."""
+        gate, progress = self._gates[lane], self.progress[lane]
         consumer = await self._bus.consume(samples_stream(lane), NORMALISER, capacity=_HELD)
         ready: asyncio.Queue[tuple[list[Delivery], Prepared]] = asyncio.Queue(1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._finish(lane, ready), name=f"finish {lane}")
             while True:
+                await gate.passed(progress)
                 deliveries = await consumer.take(_GROUP)
                 group = await self._normalise(lane, deliveries)
                 await ready.put((deliveries, self._ledger.prepare(lane, group)))
@@ -159,15 +144,17 @@ class NormaliserService:
         waiting = [
             (message_id(done.batch.edge, lane, done.batch.seq), wire.encode(done.batch)) for done in group
         ]
-        pause = _Pause()
+        pause, told = Pause(), Trouble(self.progress[lane])
         while waiting:
             results = await self._bus.publish_in_order(subject, waiting)
             waiting = [
                 message for message, result in zip(waiting, results, strict=True) if result is not None
             ]
             trouble = next((result for result in results if result is not None), None)
-            self.progress[lane].problem = str(trouble or "")
-            if trouble is not None:
+            if trouble is None:
+                told.take_back()
+            else:
+                told.say(Message(N_("the bus does not take the readings: {why}"), {"why": str(trouble)}))
                 await pause.wait("publishing readings", trouble)
 
     async def _commit(self, lane: Lane, prepared: Prepared) -> None:
@@ -241,104 +228,9 @@ class NormaliserService:
     async def _durably(self, lane: Lane, write: Callable[[], None]) -> None:
         """Run `write` in the ledger's thread until it succeeds."""
         loop = asyncio.get_running_loop()
-        await _until_done(
+        await until_done(
             lambda: loop.run_in_executor(self._thread, write), self.progress[lane], "writing the ledger"
         )
-
-
-class WriterService:
-    """Takes reading batches from the bus into one store, independently of all other readers."""
-
-    def __init__(self, bus: Bus, store: Store, *, clock: Clock = time.time_ns, capacity: int = 256) -> None:
-        self.progress = {lane: Progress() for lane in Lane}
-        self.store = store
-        self._bus = bus
-        self._clock = clock
-        self._capacity = capacity
-        self._consumers: dict[Lane, Consumer] = {}
-
-    def set_site(self, site: Site) -> None:
-        """Use `site` from the next write on."""
-        self.store.set_site(site)
-
-    async def prepare(self) -> None:
-        """Make the consumers, so that nothing published from now on is missed. Call before the normaliser
-        runs; raises `ingest.bus.BusUnavailable`."""
-        for lane in Lane:
-            if lane not in self._consumers:
-                self._consumers[lane] = await self._bus.consume(
-                    readings_stream(lane), store_consumer(self.store.name), capacity=self._capacity
-                )
-
-    async def run(self) -> None:
-        """Work until cancelled; raises `ingest.consumer.ConsumerClosed` when the connection is gone."""
-        await self.prepare()
-        async with asyncio.TaskGroup() as tasks:
-            for lane, consumer in self._consumers.items():
-                tasks.create_task(self._run_lane(lane, consumer), name=f"write {self.store.name} {lane}")
-            tasks.create_task(self._tidy(), name=f"tidy {self.store.name}")
-
-    async def _run_lane(self, lane: Lane, consumer: Consumer) -> None:
-        free = asyncio.Semaphore(self.store.limits.in_flight)
-        async with asyncio.TaskGroup() as writes:
-            while True:
-                deliveries, batches = await self._gather(consumer)
-                await free.acquire()
-                write = writes.create_task(
-                    self._write(lane, deliveries, batches), name=f"write {len(batches)} batches"
-                )
-                write.add_done_callback(lambda _: free.release())
-
-    async def _gather(self, consumer: Consumer) -> tuple[list[Delivery], list[ReadingBatch]]:
-        """Batches worth one write: what is there, or more when the store likes to linger."""
-        limits, loop = self.store.limits, asyncio.get_running_loop()
-        deliveries: list[Delivery] = []
-        batches: list[ReadingBatch] = []
-        readings, until, within = 0, 0.0, None
-        while readings < limits.readings and not (deliveries and consumer.full):
-            arrived = await consumer.take(16, within=within)
-            if not arrived:
-                break
-            for delivery in arrived:
-                try:
-                    batch = wire.decode_readings(delivery.payload)
-                except wire.MalformedBatch as error:
-                    # Written by another version of us: it stays in the stream until one comes that knows it.
-                    log.warning("unreadable batch left in stream", stream=consumer.stream, why=str(error))
-                    await delivery.retry_later(_TIDY_EVERY)
-                    continue
-                deliveries.append(delivery)
-                batches.append(batch)
-                readings += len(batch.readings)
-            if not until:
-                until = loop.time() + limits.linger
-            within = max(0.0, until - loop.time())
-            await asyncio.sleep(0)
-        return deliveries, batches
-
-    async def _write(
-        self, lane: Lane, deliveries: Sequence[Delivery], batches: Sequence[ReadingBatch]
-    ) -> None:
-        progress = self.progress[lane]
-        await _until_done(
-            lambda: self.store.write(batches, self._clock()), progress, f"writing to {self.store.name}"
-        )
-        for delivery in deliveries:
-            await delivery.ack()
-        progress.batches += len(batches)
-        progress.readings += sum(len(batch.readings) for batch in batches)
-        progress.last = self._clock()
-
-    async def _tidy(self) -> None:
-        """Housekeeping in small pieces, so that a write never waits long for one."""
-        more = False
-        while True:
-            await asyncio.sleep(0.05 if more else _TIDY_EVERY)
-            try:
-                more = await self.store.tidy(self._clock())
-            except StoreUnavailable as error:
-                more = False
-                log.warning("housekeeping postponed", store=self.store.name, error=str(error))
 
 
 def read_samples(delivery: Delivery, lane: Lane) -> SampleBatch:
@@ -369,36 +261,3 @@ def _claimed_identity(delivery: Delivery, edge: str, lane: Lane) -> BatchId | No
     ):
         return BatchId(edge, lane, int(claimed[2]))
     return None
-
-
-class _Pause:
-    """Waits longer each time, never in step with others; logs the first time and when it is over."""
-
-    def __init__(self, longest: float = 10.0) -> None:
-        self._next = 0.05
-        self._longest = longest
-        self.told = False
-
-    async def wait(self, doing: str, error: Exception, wanted: float | None = None) -> None:
-        if not self.told:
-            log.warning("waiting", doing=doing, error=str(error))
-            self.told = True
-        pause = self._next * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-        await asyncio.sleep(pause if wanted is None else max(wanted, pause))
-        self._next = min(self._next * 2, self._longest)
-
-
-async def _until_done(attempt: Callable[[], Awaitable[_Result]], progress: Progress, doing: str) -> _Result:
-    """Try until the store takes it. What is being written is held and kept alive meanwhile."""
-    pause = _Pause()
-    while True:
-        try:
-            result = await attempt()
-        except StoreUnavailable as error:
-            progress.problem = str(error)
-            await pause.wait(doing, error, error.retry_after)
-        else:
-            progress.problem = ""
-            if pause.told:
-                log.warning("going on", doing=doing)
-            return result

@@ -14,7 +14,9 @@ import psutil
 import structlog
 
 from ingest.bus import Bus, BusUnavailable
-from ingest.service import Progress
+from ingest.disk import DiskState
+from ingest.progress import Progress
+from language import Message
 from readings import Lane
 
 log = structlog.get_logger(__name__)
@@ -38,6 +40,7 @@ class IngestStatus(msgspec.Struct, frozen=True):
     """Of the site folder that it works with."""
     stages: dict[str, dict[Lane, Progress]]
     """``normalised``, and ``stored <name>`` for every store."""
+    disk: DiskState = DiskState()
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -61,7 +64,7 @@ class CommandRefused(Exception):
 _decode_status = msgspec.json.Decoder(IngestStatus).decode
 _decode_command = msgspec.json.Decoder(Command).decode
 _decode_answer = msgspec.json.Decoder(Answer).decode
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 def status_subject(partition: int) -> str:
@@ -77,8 +80,16 @@ def command_subject(partition: int) -> str:
 class Teller:
     """Tells the status until it is cancelled."""
 
-    def __init__(self, bus: Bus, partition: int, stages: Stages, revision: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        partition: int,
+        stages: Stages,
+        revision: Callable[[], str],
+        disk: Callable[[], DiskState],
+    ) -> None:
         self._bus = bus
+        self._disk = disk
         self._subject = status_subject(partition)
         self._stages = stages
         self._revision = revision
@@ -95,6 +106,7 @@ class Teller:
             cpu_percent=self._process.cpu_percent(),
             revision=self._revision(),
             stages={name: dict(lanes) for name, lanes in self._stages.items()},
+            disk=self._disk(),
         )
 
     async def run(self, clock: Callable[[], int]) -> None:
@@ -113,9 +125,23 @@ async def listen(bus: Bus, partition: int, hear: Callable[[IngestStatus], None])
         except msgspec.DecodeError as error:
             log.warning("unreadable status of the ingest process", why=str(error))
             return
+        for lanes in status.stages.values():
+            for progress in lanes.values():
+                progress.problem = _revived(progress.problem)
         hear(status)
 
     await bus.listen(status_subject(partition), take)
+
+
+def _revived(message: Message | None) -> Message | None:
+    """The message with those inside it being messages again: JSON does not say what they were."""
+    if message is None:
+        return None
+    values = {
+        name: _revived(msgspec.convert(value, Message)) if isinstance(value, dict) else value
+        for name, value in message.values.items()
+    }
+    return Message(message.template, values)
 
 
 async def serve(bus: Bus, partition: int, handlers: Mapping[str, Handler]) -> None:

@@ -117,6 +117,18 @@ async def ensure_streams(stream: JetStreamContext, limits: StreamLimits) -> None
                 ) from error
 
 
+async def limit_stream(stream: JetStreamContext, name: str, limit: int, *, to_content: bool) -> None:
+    """Let the stream hold at most `limit` bytes, or (`to_content`) no more than it holds now.
+
+    It then refuses what is new as a full stream does, and loses nothing: ``discard: new`` never deletes.
+    Raises `nats.errors.Error`.
+    """
+    found = await stream.stream_info(name)
+    wanted = min(limit, max(1, found.state.bytes)) if to_content else limit
+    if found.config.max_bytes != wanted:
+        await stream.update_stream(found.config.evolve(max_bytes=wanted))
+
+
 async def ensure_consumer(
     stream: JetStreamContext, name: str, durable: str, ack_wait: float = 30.0
 ) -> ConsumerInfo:

@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from edge.drivers import DRIVERS, driver_class
 from gateway.config import GatewayConfig, WebConfig
-from ingest.config import BusConfig, InfluxConfig
+from ingest.config import BusConfig, DiskConfig, InfluxConfig, KeepConfig
 from registry.categories import Category, EvidenceWanted, Milestone
 from registry.device_types import DeviceType, ModbusProfile, Point, Register
 from registry.devices import Connection, Device, EdgeWiring
@@ -101,7 +101,7 @@ def site_reference() -> str:
 
 def gateway_reference() -> str:
     """The gateway's configuration file."""
-    models = (GatewayConfig, BusConfig, WebConfig, InfluxConfig)
+    models = (GatewayConfig, BusConfig, WebConfig, InfluxConfig, KeepConfig, DiskConfig)
     return "\n".join(line for model in models for line in table(model)).rstrip() + "\n"
 
 

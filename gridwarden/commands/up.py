@@ -288,6 +288,9 @@ class _Up:
                 "ca_file": str(self.bus.server.files.authority_file),
                 "server_name": self.bus.server.server_name,
             }
+        config["disk"] = {"others": [str(self.data / "nats")]}
+        for section, limits in self._limits().items():
+            config.setdefault(section, {}).update(limits)
         if options.influx:
             config["influx"] = {
                 "url": options.influx,
@@ -300,6 +303,23 @@ class _Up:
         path = self.data / "run" / "gateway.yaml"
         path.write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False), encoding="utf-8")
         return path
+
+    def _limits(self) -> dict[str, dict[str, Any]]:
+        """What ``limits.yaml`` in the data folder adds to sections of the gateway's configuration."""
+        file = self.data / "limits.yaml"
+        if not file.exists():
+            return {}
+        try:
+            found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise _StepFailed(tell("{file} cannot be read: {reason}", file=file, reason=error)) from error
+        if (
+            not isinstance(found, dict)
+            or not found.keys() <= {"bus", "keep", "disk"}
+            or not all(isinstance(values, dict) for values in found.values())
+        ):
+            raise _StepFailed(tell("{file} may hold the sections bus, keep and disk", file=file))
+        return found
 
     async def _run(self, child: Child, ready: Callable[[], Any] | None = None) -> None:
         try:

@@ -106,6 +106,12 @@ class Store(Protocol):
         may be written again, and nothing counts twice.
         """
 
+    async def let_go(self, batches: Sequence[ReadingBatch], now: int) -> None:
+        """Have done with the batches without keeping them, and note in the books that they expired.
+
+        A batch that was written before is passed over. Raises `StoreUnavailable`.
+        """
+
     def set_site(self, site: Site) -> None:
         """Use this registry from the next write on (where devices hang, for stores that keep that)."""
 

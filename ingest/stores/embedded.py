@@ -23,7 +23,7 @@ from typing import Any, Final
 from ingest import bulk
 from ingest.books import Books
 from ingest.database import BUSY_TIMEOUT, as_unavailable, open_writer, transaction
-from ingest.normaliser import Count
+from ingest.normaliser import EXPIRED, Count
 from ingest.sequences import BatchId
 from ingest.stores import WriteLimits, embedded_ageing
 from ingest.stores.embedded_ageing import Retention
@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS latest (sid INTEGER PRIMARY KEY, ts INTEGER NOT NULL,
     received INTEGER, event TEXT);
 """
 
-__all__ = ["STORED", "EmbeddedStore", "Retention", "stored_counts"]
+__all__ = ["STORED", "EmbeddedStore", "Retention", "let_go", "stored_counts"]
 
 STORED: Final = "stored"
 
@@ -80,6 +80,10 @@ class EmbeddedStore:
     async def write(self, batches: Sequence[ReadingBatch], now: int) -> None:
         """See `ingest.stores.Store.write`."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self.write_now, batches, now)
+
+    async def let_go(self, batches: Sequence[ReadingBatch], now: int) -> None:
+        """See `ingest.stores.Store.let_go`."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, let_go, self.books, batches, now)
 
     def set_site(self, site: Site) -> None:
         """The site changes nothing here: readings are kept by device."""
@@ -220,6 +224,21 @@ def _upgrade(connection: sqlite3.Connection) -> None:
     connection.execute("DROP TABLE facts")
 
 
+def let_go(books: Books, batches: Sequence[ReadingBatch], now: int) -> None:
+    """Note batches as done that were not kept; raises `StoreUnavailable`."""
+    with books.transaction():
+        fresh = {
+            BatchId(batch.edge, batch.lane, batch.seq): batch
+            for batch in batches
+            if not books.is_done(batch.edge, batch.lane, batch.seq)
+        }
+        books.record(((identity, _counts(batch, EXPIRED)) for identity, batch in fresh.items()), now)
+
+
 def stored_counts(batch: ReadingBatch) -> list[Count]:
     """The readings of a batch by device, as the books of a store have them."""
-    return [Count("", device, STORED, n) for device, n in Counter(map(_device_of, batch.readings)).items()]
+    return _counts(batch, STORED)
+
+
+def _counts(batch: ReadingBatch, outcome: str) -> list[Count]:
+    return [Count("", device, outcome, n) for device, n in Counter(map(_device_of, batch.readings)).items()]

@@ -24,7 +24,7 @@ from ingest.normaliser import QUARANTINED, Count
 from ingest.quarantine import Quarantined, Reason
 from ingest.sequences import BatchId
 from ingest.stores import WriteLimits
-from ingest.stores.embedded import STORED, stored_counts
+from ingest.stores.embedded import STORED, let_go, stored_counts
 from ingest.stores.influx_answers import Outcome, Refusal, Verdict
 from ingest.stores.influx_appetite import Appetite
 from ingest.stores.influx_client import DatabaseMissing, InfluxClient, InfluxSettings, Interrupted, NoAnswer
@@ -86,6 +86,12 @@ class InfluxStore:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._commit, counts, refused, now)
         self._begun.pop(key, None)
+
+    async def let_go(self, batches: Sequence[ReadingBatch], now: int) -> None:
+        """See `ingest.stores.Store.let_go`. What was begun may be written all the same, half of it."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, let_go, self.books, batches, now)
+        self._begun.pop((*(BatchId(batch.edge, batch.lane, batch.seq) for batch in batches),), None)
 
     async def tidy(self, now: int) -> bool:
         """Nothing to do: the server has its own retention."""

@@ -16,6 +16,8 @@ class MemoryStore:
         self.name = name
         self.limits = limits or WriteLimits()
         self.batches: dict[BatchId, ReadingBatch] = {}
+        self.gone: list[BatchId] = []
+        """What was let go."""
         self.fail_next = 0
         """So many writes raise `StoreUnavailable` from now on."""
 
@@ -26,6 +28,10 @@ class MemoryStore:
             raise StoreUnavailable("told to fail")
         for batch in batches:
             self.batches.setdefault(BatchId(batch.edge, batch.lane, batch.seq), batch)
+
+    async def let_go(self, batches: Sequence[ReadingBatch], now: int) -> None:
+        """Note the batches."""
+        self.gone += [BatchId(batch.edge, batch.lane, batch.seq) for batch in batches]
 
     def set_site(self, site: Site) -> None:
         """The site changes nothing here: readings are kept by device."""

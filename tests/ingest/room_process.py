@@ -14,8 +14,9 @@ from typing import Any
 from ingest.bus import Bus
 from ingest.consumer import Delivery
 from ingest.ledger import Ledger
-from ingest.service import NormaliserService, WriterService
+from ingest.service import NormaliserService
 from ingest.stores.embedded import EmbeddedStore
+from ingest.writer import WriterService
 from tests.ingest.world import small_site
 
 PLACES = (

@@ -59,7 +59,7 @@ class Traffic:
 
 
 def problem(room: Room) -> str:
-    return room.writers[1].progress[Lane.TELEMETRY].problem
+    return str(room.writers[1].progress[Lane.TELEMETRY].problem or "")
 
 
 async def waits(room: Room, *words: str) -> None:

@@ -7,6 +7,7 @@ from ingest.stores.embedded import EmbeddedStore
 from ingest.stores.embedded_reader import EmbeddedHistory
 from ingest.stores.memory import MemoryStore
 from ingest.streams import StreamMismatch
+from language import Message
 from readings import Lane
 from registry.site import Site
 from tests.ingest.world import NOW, SECOND, Room, batch, eventually, sample, send
@@ -59,7 +60,9 @@ async def test_one_failing_store_does_not_hold_up_the_other(bus: Bus, site: Site
     async with Room(bus, site, tmp_path, [broken, sound]) as room:
         await send(bus, *(batch(seq, [sample("smoke-1", "battery", seq)]) for seq in range(1, 300)))
         await eventually(lambda: len(sound.batches) == 299, "the sound store has everything")
-        assert room.writers[0].progress[Lane.TELEMETRY].problem == "told to fail"
+        assert room.writers[0].progress[Lane.TELEMETRY].problem == Message(
+            "{reason}", {"reason": "told to fail"}
+        )
         broken.fail_next = 0
         await eventually(lambda: len(broken.batches) == 299, "the broken one catches up")
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from ingest.bus import Bus
 from ingest.ledger import Ledger
-from ingest.service import NormaliserService, WriterService
+from ingest.service import NormaliserService
 from ingest.stores import Store
+from ingest.writer import WriterService
 from readings import Lane, Sample, SampleBatch, Scalar, wire
 from readings.subjects import message_id, samples_subject
 from registry.device_types import DeviceType, Kind, Point

@@ -164,7 +164,7 @@ bus: {url: "nats://127.0.0.1:4222", user: core, password_file: secrets/core, ala
 web: {host: 127.0.0.1, port: 8420}
 influx: {url: "http://127.0.0.1:8086", database: gridwarden, user: writer, password_file: secret}
 embedded: true
-keep_days: 30
+keep: {readings_days: 30}
 """
 _TRAFFIC = b"""\
 {"format":"gridwarden-traffic","version":1,"begun":1795471200000000000,"source":"mqtt://127.0.0.1"}
