@@ -71,7 +71,7 @@ class KeepConfig(Model):
 
 
 class DiskConfig(Model):
-    """Room that is kept free for alarms (docs/decisions/0012)."""
+    """Room that is kept free for alarms (docs/decisions/0011)."""
 
     floor_bytes: int = Field(
         1 << 30,

@@ -1,4 +1,4 @@
-"""How much room the core's disks have, and the reserve that is kept for alarms (docs/decisions/0012).
+"""How much room the core's disks have, and the reserve that is kept for alarms (docs/decisions/0011).
 
 Below the *floor* telemetry has to wait: what is left belongs to alarms and cases. When there is nothing left
 all the same, because another program has taken it, the *reserve* is given up: a file of nothing that was put
