@@ -25,6 +25,7 @@ from nats.js.client import JetStreamContext
 
 from ingest.consumer import Consumer
 from ingest.streams import StreamLimits, ensure_streams
+from readings.wire import UNREADABLE
 
 log = structlog.get_logger(__name__)
 
@@ -320,7 +321,7 @@ class Bus:
             return
         try:
             answer = _decode_answer(message.data)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             waiting.set_exception(BusUnavailable(f"unreadable answer of the stream: {error}"))
             return
         if answer.error is None:

@@ -18,6 +18,7 @@ from ingest.disk import DiskState
 from ingest.progress import Progress
 from language import Message
 from readings import Lane
+from readings.wire import UNREADABLE
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +123,7 @@ async def listen(bus: Bus, partition: int, hear: Callable[[IngestStatus], None])
     async def take(payload: bytes) -> None:
         try:
             status = _decode_status(payload)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             log.warning("unreadable status of the ingest process", why=str(error))
             return
         for lanes in status.stages.values():
@@ -152,7 +153,7 @@ async def serve(bus: Bus, partition: int, handlers: Mapping[str, Handler]) -> No
             command = _decode_command(payload)
             handler = handlers.get(command.name, _unknown(command.name, handlers))
             return _encode(Answer(result=dict(await handler(command.arguments))))
-        except (msgspec.DecodeError, CommandRefused) as error:
+        except (*UNREADABLE, CommandRefused) as error:
             return _encode(Answer(refused=str(error)))
 
     await bus.serve(command_subject(partition), take)
@@ -176,7 +177,7 @@ async def ask(
     payload = await bus.ask(command_subject(partition), _encode(command), within=within)
     try:
         answer = _decode_answer(payload)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise BusUnavailable(f"unreadable answer of the ingest process: {error}") from error
     if answer.refused:
         raise CommandRefused(answer.refused)

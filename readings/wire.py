@@ -10,11 +10,12 @@ from readings.reading import ReadingBatch
 from readings.sample import SampleBatch
 
 FORMAT = b"\x01"
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec's decoders raise, JSON's too: beside its own error those of a text that is no UTF-8 and of a
+field that only a newer version knows, nested without end."""
 
 _encoder = msgspec.msgpack.Encoder()
 _samples = msgspec.msgpack.Decoder(SampleBatch)
-_REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""Beside msgspec's own: a text that is no UTF-8, and a field of a newer version nested without end."""
 _readings = msgspec.msgpack.Decoder(ReadingBatch)
 
 
@@ -38,7 +39,7 @@ def decode_samples(payload: bytes) -> SampleBatch:
     """The sample batch in `payload`; raises `MalformedBatch`."""
     try:
         return _samples.decode(_body(payload))
-    except _REFUSED as error:
+    except UNREADABLE as error:
         raise MalformedBatch(str(error)) from error
 
 
@@ -46,7 +47,7 @@ def decode_readings(payload: bytes) -> ReadingBatch:
     """The reading batch in `payload`; raises `MalformedBatch`."""
     try:
         return _readings.decode(_body(payload))
-    except _REFUSED as error:
+    except UNREADABLE as error:
         raise MalformedBatch(str(error)) from error
 
 

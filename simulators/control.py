@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from language import N_
+from readings.wire import UNREADABLE
 from simulators.progress import Progress
 
 LONGEST_PATH: Final = 100
@@ -62,7 +63,7 @@ async def serve(path: Path, play: Player) -> None:
                 request = _play.decode(await reader.readuntil(b"\n"))
             except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                 return
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            except UNREADABLE as error:
                 await tell(Progress(0.0, N_("not understood: {reason}"), {"reason": str(error)}, "problem"))
                 return
             await _until_hung_up(play(request, tell), reader)

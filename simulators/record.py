@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final, cast
 import msgspec
 
 from readings import Scalar
+from readings.wire import UNREADABLE
 
 LARGEST: Final = 32 * 1024 * 1024
 """Bytes after which a record in a folder goes on in a new file."""
@@ -98,7 +99,7 @@ def read_record(path: Path) -> Iterator[Sent]:
     """The values in a record, also in one whose simulator was killed; raises `NotARecord`, OSError."""
     try:
         yield from _lines_of(path)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, gzip.BadGzipFile, zlib.error) as error:
+    except (*UNREADABLE, gzip.BadGzipFile, zlib.error) as error:
         raise NotARecord(f"{path}: {error}") from error
 
 

@@ -18,6 +18,8 @@ from typing import IO, Annotated, Final, cast
 
 import msgspec
 
+from readings.wire import UNREADABLE
+
 FORMAT: Final = "gridwarden-traffic"
 VERSION: Final = 1
 LONGEST_LINE: Final = 360 * 1024 * 1024
@@ -92,13 +94,7 @@ def reading(path: Path) -> Iterator[Heard]:
                     _check(_header.decode(line), path)
                 else:
                     yield _heard.decode(line)
-        except (
-            msgspec.DecodeError,
-            RecursionError,
-            UnicodeDecodeError,
-            gzip.BadGzipFile,
-            zlib.error,
-        ) as error:
+        except (*UNREADABLE, gzip.BadGzipFile, zlib.error) as error:
             raise NotTraffic(f"{path}, line {max(number, 1)}: {error}") from error
         except EOFError:
             return

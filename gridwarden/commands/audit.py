@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import nats.errors
-import yaml
 from rich.console import Console
 from rich.table import Table
 
+from gridwarden.commands.core import config_of
 from gridwarden.console_text import complain, say, stop, tell, translate
 from ingest.audit import Books, audit, balance
 from ingest.bus import Bus, BusUnavailable
-from ingest.config import BusConfig
 from ingest.database import StoreUnavailable
 from ingest.opening import bus_credentials
+from registry.problems import InvalidConfiguration
 
 WIDTH: Final = 120
 """Columns where the output is no terminal."""
@@ -38,7 +38,7 @@ def run(data: Path, *, watch: bool, as_json: bool, rows: int) -> int:
     while True:
         try:
             books = asyncio.run(_look(data))
-        except StoreUnavailable as error:
+        except (StoreUnavailable, InvalidConfiguration) as error:
             stop(str(error), code=1)
         if as_json:
             say(json.dumps(_as_json(books, rows), ensure_ascii=False))
@@ -51,9 +51,9 @@ def run(data: Path, *, watch: bool, as_json: bool, rows: int) -> int:
 
 async def _look(data: Path) -> Books:
     """With the streams' contents where the bus answers, else from the files."""
-    config = data / "run" / "gateway.yaml"
-    if config.exists():
-        at = BusConfig.model_validate(yaml.safe_load(config.read_text(encoding="utf-8")).get("bus", {}))
+    config = config_of(data)
+    if config is not None:
+        at = config.bus
         try:
             bus = await Bus.connect(at.url, bus_credentials(at), name="audit", patience=PATIENCE_SECONDS)
             async with bus:

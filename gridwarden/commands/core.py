@@ -41,6 +41,15 @@ def _run(file: Path, run: Callable[[GatewayConfig], None]) -> None:
         stop(translate(error.message), code=1)
 
 
+def config_of(data: Path) -> GatewayConfig | None:
+    """What ``gridwarden up`` keeps in `data` as the core's configuration; None before its first run.
+
+    Raises `InvalidConfiguration`.
+    """
+    file = data / "run" / "gateway.yaml"
+    return read_config(file) if file.exists() else None
+
+
 def read_config(file: Path) -> GatewayConfig:
     """The configuration in `file`; raises `InvalidConfiguration` with every problem."""
     document = read_yaml(file)

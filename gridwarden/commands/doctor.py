@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 import httpx
-import yaml
 
+from gridwarden.commands.core import config_of
 from gridwarden.console_text import say, tell
 from gridwarden.site_check import check_site
 from ingest.enrolment import RegisterUnusable
@@ -24,6 +24,7 @@ from ingest.nats_server import find_server, server_version
 from links.addresses import Address
 from links.authority import RENEW_BEFORE, certificate_end
 from links.secret_files import read_secret
+from registry.problems import InvalidConfiguration
 
 GIGABYTE: Final = 1 << 30
 DISK_LOW: Final = 2 * GIGABYTE
@@ -143,11 +144,14 @@ def _site(folder: Path) -> Iterator[Finding]:
 
 
 def _gateway(data: Path) -> Iterator[Finding]:
-    config = data / "run" / "gateway.yaml"
-    if not config.exists():
+    try:
+        config = config_of(data)
+    except InvalidConfiguration as error:
+        yield from (Finding("bad", str(problem)) for problem in error.problems)
         return
-    web = yaml.safe_load(config.read_text(encoding="utf-8")).get("web", {})
-    host, port = web.get("host", "127.0.0.1"), web.get("port", 8420)
+    if config is None:
+        return
+    host, port = config.web.host, config.web.port
     with socket.socket() as probe:
         probe.settimeout(1)
         if probe.connect_ex((host, port)):

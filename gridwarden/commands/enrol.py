@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 
+from gridwarden.commands.core import config_of
 from gridwarden.console_text import say, stop, tell, translate
 from ingest.enrolment import SECOND, NotEnrolled, Refused, RegisterUnusable
 from ingest.nats_config import users_elsewhere
@@ -25,7 +25,7 @@ from links.invitation import Invitation
 from links.keys import InvalidKey
 from links.trust import SERVER_NAME
 from readings.subjects import is_token
-from registry.problems import did_you_mean
+from registry.problems import InvalidConfiguration, did_you_mean
 from registry.wiring import read_edges
 
 APPLY_SECONDS: Final = 15.0
@@ -42,9 +42,11 @@ class Core:
     @classmethod
     def at(cls, data: Path, secrets: Path | None) -> "Core":
         """The core whose data ``gridwarden up`` keeps in `data`, or whose bus has its secrets elsewhere."""
-        config = data / "run" / "gateway.yaml"
-        site = Path(yaml.safe_load(config.read_text(encoding="utf-8"))["site"]) if config.exists() else None
-        return cls(secrets or data / "run" / "secrets", site)
+        try:
+            config = config_of(data)
+        except InvalidConfiguration as error:
+            stop(str(error))
+        return cls(secrets or data / "run" / "secrets", config.site if config is not None else None)
 
     @property
     def files(self) -> ServerFiles:

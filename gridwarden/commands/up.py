@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import signal
 import socket
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import httpx
+import msgspec
 import yaml
 
 from gateway.configuration import Configuration
@@ -36,6 +36,7 @@ from ingest.database import StoreUnavailable
 from ingest.local_edges import enrol_local, local_link
 from ingest.nats_config import LOOPBACK
 from ingest.nats_files import ServerError
+from readings.wire import UNREADABLE
 from registry.problems import InvalidConfiguration
 from simulators.community import write_community
 from simulators.scenario import load_scenario
@@ -339,12 +340,11 @@ class _Up:
         """Whether the agent has reached every wire that can be reached: nothing sent now is missed."""
         try:
             text = await asyncio.to_thread((self.data / "edges" / edge / "status.json").read_text, "utf-8")
-            status = json.loads(text)
-        except (OSError, ValueError):
+            status = msgspec.json.decode(text, type=_EdgeStatus)
+        except (OSError, *UNREADABLE):
             return False
-        of_this_process = child.process is not None and status["process"] == child.process.pid
-        wires = status["connections"].values()
-        return of_this_process and status["link"] and all(wire["up"] or wire["problem"] for wire in wires)
+        of_this_process = child.process is not None and status.process == child.process.pid
+        return of_this_process and status.link and all(w.up or w.problem for w in status.connections.values())
 
     def _log(self, name: str) -> Path:
         return self.data / "log" / f"{name}.log"
@@ -383,6 +383,21 @@ async def _bound_logs(folder: Path) -> None:
     while True:
         await asyncio.sleep(LOGS_SECONDS)
         await asyncio.to_thread(lambda: [bound(log) for log in folder.glob("*.log")])
+
+
+class _Wire(msgspec.Struct):
+    """A connection in an edge's ``status.json``."""
+
+    up: bool
+    problem: str
+
+
+class _EdgeStatus(msgspec.Struct):
+    """What an edge's ``status.json`` says that matters here."""
+
+    process: int
+    link: bool
+    connections: dict[str, _Wire]
 
 
 class _StepFailed(Exception):
