@@ -99,6 +99,7 @@ class _Gateway:
                 status,
                 runner.command,
                 runner.act,
+                ingest.ask,
                 _version(),
                 revision=self.configuration.revision,
             )

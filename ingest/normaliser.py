@@ -80,13 +80,29 @@ class Normalised:
 class _Channel:
     """One native point of one source in one unit, resolved."""
 
-    __slots__ = ("convert", "device", "mark", "point")
+    __slots__ = ("convert", "device", "last", "mark", "point", "received")
 
     def __init__(self, device: str, point: str, convert: Convert, mark: Mark) -> None:
         self.device = device
         self.point = point
         self.convert = convert
         self.mark = mark
+        self.last: Sample | None = None
+        """What came last, as it came: for people who look at a device's wire."""
+        self.received = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LastSample:
+    """A sample as its driver sent it, and where it went."""
+
+    edge: str
+    lane: Lane
+    received: int
+    """When the bus stored it, ns since 1970 UTC."""
+    point: str
+    """The canonical name of its point."""
+    sample: Sample
 
 
 class _Refused(Exception):
@@ -141,6 +157,7 @@ class Normaliser:
                 channel = channels.get((source, sample.point, sample.unit))
                 if channel is None:
                     channel = self._open(channels, edge, lane, sample)
+                channel.last, channel.received = sample, received
                 value, quality = channel.convert(sample.value)
             except _Refused as why:
                 refused.setdefault((source, sample.point, why.reason), (why.detail, []))[1].append(sample)
@@ -186,6 +203,19 @@ class Normaliser:
             journal=journal,
             fresh=self._marks[lane].take_fresh(),
         )
+
+    def last_samples(self, device: str) -> list[LastSample]:
+        """What came last of each native point of `device`, also if it was unusable; by lane and point.
+
+        Only what has come since this normaliser began: it is a view for people, not a record.
+        """
+        found = [
+            LastSample(edge, lane, channel.received, channel.point, channel.last)
+            for (edge, lane), channels in self._channels.items()
+            for channel in channels.values()
+            if channel.device == device and channel.last is not None
+        ]
+        return sorted(found, key=lambda last: (last.lane, last.sample.point))
 
     def _open(self, channels: _Channels, edge: str, lane: Lane, sample: Sample) -> _Channel:
         """Resolve the sample's source, point and unit; raises `_Refused` (which is not kept: a rogue

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
+import msgspec
 import uvloop
 
 from ingest import interpreter
@@ -87,7 +88,7 @@ class _Ingest:
             stages = {"normalised": normaliser.progress}
             stages |= {f"stored {writer.store.name}": writer.progress for writer in writers}
             teller = Teller(bus, config.partition, stages, lambda: self.revision, lambda: floor.state)
-            await serve(bus, config.partition, self._commands())
+            await serve(bus, config.partition, self._commands(normaliser))
             async with asyncio.TaskGroup() as tasks:
                 services = [
                     tasks.create_task(normaliser.run(), name="normaliser"),
@@ -145,8 +146,12 @@ class _Ingest:
         for writer in writers:
             await writer.prepare()
 
-    def _commands(self) -> Mapping[str, Handler]:
+    def _commands(self, normaliser: NormaliserService) -> Mapping[str, Handler]:
         async def hello(_: Mapping[str, Any]) -> Mapping[str, Any]:
             return {"revision": self.revision}
 
-        return {"hello": hello}
+        async def last_samples(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+            found = normaliser.last_samples(str(arguments.get("device", "")))
+            return {"samples": msgspec.to_builtins(found)}
+
+        return {"hello": hello, "last_samples": last_samples}

@@ -17,7 +17,7 @@ from ingest.bus import Bus
 from ingest.clocks import ClockLimits
 from ingest.consumer import Delivery
 from ingest.ledger import Ledger, Prepared
-from ingest.normaliser import DUPLICATE, QUARANTINED, Normalised, Normaliser
+from ingest.normaliser import DUPLICATE, QUARANTINED, LastSample, Normalised, Normaliser
 from ingest.patience import Gate, Pause, Trouble, until_done
 from ingest.progress import Progress
 from ingest.quarantine import Quarantined, Reason
@@ -74,6 +74,10 @@ class NormaliserService:
     def set_site(self, site: Site) -> None:
         """Use `site` from the next batch on."""
         self._normaliser.set_site(site)
+
+    def last_samples(self, device: str) -> list[LastSample]:
+        """See `ingest.normaliser.Normaliser.last_samples`."""
+        return self._normaliser.last_samples(device)
 
     async def run(self) -> None:
         """Work until cancelled.

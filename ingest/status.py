@@ -62,10 +62,10 @@ class CommandRefused(Exception):
     """The ingest process does not know the command or cannot carry it out. Show the sentence."""
 
 
-_decode_status = msgspec.json.Decoder(IngestStatus).decode
-_decode_command = msgspec.json.Decoder(Command).decode
-_decode_answer = msgspec.json.Decoder(Answer).decode
-_encode = msgspec.json.Encoder(enc_hook=str).encode
+_decode_status = msgspec.msgpack.Decoder(IngestStatus).decode
+_decode_command = msgspec.msgpack.Decoder(Command).decode
+_decode_answer = msgspec.msgpack.Decoder(Answer).decode
+_encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 
 
 def status_subject(partition: int) -> str:

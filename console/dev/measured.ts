@@ -1,5 +1,14 @@
 /** Readings and the platform's own figures for development. */
-import type { Books, Device, DeviceDetail, Quarantined, Series, System, Value } from "../src/api/types.ts";
+import type {
+  Books,
+  Device,
+  DeviceDetail,
+  Quarantined,
+  Sample,
+  Series,
+  System,
+  Value,
+} from "../src/api/types.ts";
 import { dice, gridPath, grids, people } from "./community.ts";
 import type { World } from "./happenings.ts";
 
@@ -115,6 +124,22 @@ export function series(world: World, query: URLSearchParams): Series | null {
       return [at, mean - spread, mean + spread, mean, 12];
     }),
   };
+}
+
+export function samples(world: World, device: Device): Sample[] {
+  return deviceDetail(world, device).latest.map((one) => ({
+    point: one.point,
+    source: device.source,
+    native: one.point,
+    value: one.value,
+    unit: one.unit,
+    event: "",
+    lane: one.lane,
+    edge: device.edge,
+    device_time: null,
+    edge_time: one.time,
+    received: one.time,
+  }));
 }
 
 export function deviceDetail(world: World, device: Device): DeviceDetail {

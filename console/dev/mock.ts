@@ -6,7 +6,7 @@ import type { Connect, Plugin } from "vite";
 import type { Alarm, Overview } from "../src/api/types.ts";
 import { makeDevices, makeSite } from "./community.ts";
 import { alarmDetail, caseDetail, happenings, tilesOf } from "./happenings.ts";
-import { deviceDetail, series, system } from "./measured.ts";
+import { deviceDetail, samples, series, system } from "./measured.ts";
 
 const now = Date.now();
 const devices = makeDevices(now);
@@ -144,6 +144,7 @@ function answer(
     case "devices": {
       if (id) {
         const device = devices.find((one) => one.id === id);
+        if (act === "samples") return device ? samples(world, device) : null;
         return device ? deviceDetail(world, device) : null;
       }
       const text = (query.get("q") ?? "").toLowerCase();

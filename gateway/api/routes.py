@@ -68,6 +68,12 @@ async def device(device: str, view: Viewing) -> schemas.DeviceDetail:
     return await view.devices.one(device)
 
 
+@router.get("/devices/{device}/samples", tags=["devices"])
+async def samples(device: str, view: Viewing) -> list[schemas.SampleOut]:
+    """The last sample of each point as its driver sent it; none before it speaks after a start of ingest."""
+    return await view.devices.samples(device)
+
+
 @router.get("/latest", tags=["devices"])
 async def latest(
     view: Viewing, device: Annotated[list[str], Query(min_length=1, max_length=200)]

@@ -1,6 +1,6 @@
 """A gateway's application without its bus: real stores, a real desk, a real engine's findings."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,6 +133,8 @@ class Gateway:
     app: Any
     feed: LiveFeed
     commands: list[Acknowledge | Reset] = field(default_factory=list)
+    ingest: dict[str, dict[str, Any] | Exception] = field(default_factory=dict)
+    """What the ingest process answers to each command."""
     refuse: Message | None = None
 
     def find(self, device: str = "s1", rule: str = "smoke", **rest: Any) -> None:
@@ -216,8 +218,14 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
         with store.transaction() as tx:
             desk.act(tx, number, action, NOW)
 
+    async def ask(name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        answer = made.ingest[name]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
     views = Views(
-        Showing(site, rules), store, history, freshness, feed, status, command, act, "1",
+        Showing(site, rules), store, history, freshness, feed, status, command, act, ask, "1",
         revision="r", clock=lambda: NOW,
     )  # fmt: skip
     app = create_app(views, create_metrics(status), "1", pages)

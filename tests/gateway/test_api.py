@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.live import event_stream
+from ingest.bus import BusUnavailable
+from ingest.normaliser import LastSample
 from language import Message
+from readings import Lane, Sample
 from rules.commands import Acknowledge, Reset
-from tests.gateway.conftest import Gateway
+from tests.gateway.conftest import NOW, SECOND, Gateway
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUTES = ["site", "overview", "devices", "devices/s1", "latest?device=s1", "series?device=s1&point=smoke",
@@ -204,6 +208,23 @@ async def test_the_live_route_resumes_and_ends_with_the_feed(gateway: Gateway) -
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert "event: alarm" in answer.text
     assert "event: case" in answer.text
+
+
+async def test_a_devices_last_samples_are_shown_as_they_came(gateway: Gateway) -> None:
+    taken = Sample("z2m/kitchen", "smoke", float("nan"), NOW, 0, "mV")
+    last = LastSample("e1", Lane.ALARM, NOW + SECOND, "smoke", taken)
+    gateway.ingest["last_samples"] = {"samples": msgspec.to_builtins([last])}
+    (found,) = await gateway.get("devices/s1/samples")
+    assert (found["native"], found["value"], found["unit"]) == ("smoke", None, "mV")
+    assert found["device_time"] is None
+    assert found["edge_time"] < found["received"]
+    await gateway.get("devices/nobody/samples", status=404)
+
+
+async def test_an_ingest_that_does_not_answer_is_said_to_be_so(gateway: Gateway) -> None:
+    gateway.ingest["last_samples"] = BusUnavailable("nobody answers")
+    problem = await gateway.get("devices/s1/samples", status=503)
+    assert "nobody answers" in problem["detail"]
 
 
 async def test_the_metrics_can_be_scraped(gateway: Gateway) -> None:

@@ -107,3 +107,18 @@ async def test_the_normaliser_refuses_to_run_when_nobody_would_keep_the_readings
 
     with pytest.raises(StreamMismatch, match="READINGS_ALARM"):
         await NormaliserService(bus, Ledger(tmp_path / "ledger.db"), site).run()
+
+
+async def test_what_a_device_said_last_can_be_seen_as_it_came(bus: Bus, site: Site, tmp_path: Path) -> None:
+    async with Room(bus, site, tmp_path, [MemoryStore()]) as room:
+        await send(
+            bus,
+            batch(1, [sample("smoke-1", "battery", 88), sample("smoke-1", "voltage", 3075)]),
+            batch(2, [sample("smoke-1", "battery", "rubbish", NOW + SECOND)]),
+        )
+        await room.stored(2)
+        found = {last.sample.point: last for last in room.normaliser.last_samples("smoke-1")}
+        assert room.normaliser.last_samples("smoke-2") == []
+    assert found["voltage"].sample.value == 3075
+    assert found["battery"].sample.value == "rubbish", "also what was of no use"
+    assert found["battery"].received > NOW

@@ -33,6 +33,7 @@ export type Problem = Schemas["Problem"];
 export type Quarantined = Schemas["QuarantineOut"];
 export type Role = Schemas["Role"];
 export type Rule = Schemas["RuleOut"];
+export type Sample = Schemas["SampleOut"];
 export type Series = Schemas["SeriesOut"];
 export type Severity = Schemas["Severity"];
 export type Site = Schemas["SiteOut"];

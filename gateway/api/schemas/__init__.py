@@ -19,6 +19,7 @@ from gateway.api.schemas.devices import (
     DevicePage,
     DeviceState,
     PointOut,
+    SampleOut,
     SeriesOut,
     Value,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "Queue",
     "Rate",
     "RuleOut",
+    "SampleOut",
     "Schema",
     "SeriesOut",
     "SiteOut",

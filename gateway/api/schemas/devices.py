@@ -99,6 +99,22 @@ class SeriesOut(Schema):
     )
 
 
+class SampleOut(Schema):
+    """A sample as the driver sent it, before the registry gave it a meaning."""
+
+    point: str = Field(description="The point that it is about.", examples=["smoke"])
+    source: str = Field(description="Native address on its edge.", examples=["z2m/kitchen smoke"])
+    native: str = Field(description="The device's word for the point.", examples=["smoke"])
+    value: Scalar | None = Field(description="None when it was NaN.", examples=[True])
+    unit: str = Field(description="The device's or its profile's; empty: none said.", examples=["mV"])
+    event: str = Field("", description="Id of the occurrence it belongs to, for cameras.")
+    lane: Lane
+    edge: str
+    device_time: datetime | None = Field(description="By the device's clock; none: it has none.")
+    edge_time: datetime = Field(description="When the driver had it, by the edge's clock.")
+    received: datetime = Field(description="When it reached the core.")
+
+
 class DevicePage(Schema):
     """A page of devices."""
 

@@ -11,7 +11,7 @@ from gateway.api.showing import Showing
 from gateway.api.views.alarms import AlarmViews, Command
 from gateway.api.views.cases import Act, CaseViews
 from gateway.api.views.context import Context, Paging
-from gateway.api.views.devices import DeviceFilter, DeviceViews
+from gateway.api.views.devices import Ask, DeviceFilter, DeviceViews
 from gateway.api.views.overview import OverviewViews
 from gateway.api.views.site import SiteViews
 from gateway.api.views.system import SystemViews
@@ -37,6 +37,7 @@ class Views:
         status: Status,
         command: Command,
         act: Act,
+        ingest: Ask,
         version: str,
         *,
         revision: str,
@@ -46,7 +47,7 @@ class Views:
         self.feed = feed
         self.site = SiteViews(context, version, revision)
         self.overview = OverviewViews(context, status)
-        self.devices = DeviceViews(context)
+        self.devices = DeviceViews(context, ingest)
         self.alarms = AlarmViews(context, command)
         self.cases = CaseViews(context, act)
         self.system = SystemViews(context, status)

@@ -1,16 +1,25 @@
 """Devices, their latest values and their histories."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
+import msgspec
+
 from cases.store import AlarmFilter
 from gateway.api import schemas
-from gateway.api.problems import NotFound
-from gateway.api.showing import maybe_instant, nanoseconds, shown_value
+from gateway.api.problems import NotFound, Unavailable
+from gateway.api.showing import instant, maybe_instant, nanoseconds, shown_value
 from gateway.api.views.context import Context, Paging, bad_page
+from ingest.bus import BusUnavailable
+from ingest.normaliser import LastSample
+from ingest.status import CommandRefused
+from language import N_, Message
 from registry.devices import Device
 from rules.findings import Severity
+
+Ask = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 HOUR: Final = 3600 * 1_000_000_000
 
@@ -29,8 +38,10 @@ class DeviceFilter:
 class DeviceViews:
     """What the devices are, say and said."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, ingest: Ask) -> None:
+        """`ingest` has the ingest process carry out a command (`ingest.status.ask`)."""
         self._context = context
+        self._ingest = ingest
 
     async def page(self, chosen: DeviceFilter, paging: Paging) -> schemas.DevicePage:
         """Devices in trouble first: alarms by severity, then silent ones, then by id."""
@@ -141,6 +152,17 @@ class DeviceViews:
             found[row.device].append(self._context.showing.value(kind, row.point, row.row))
         return found
 
+    async def samples(self, device_id: str) -> list[schemas.SampleOut]:
+        """What came last of each of a device's points, as its driver sent it."""
+        self._context.device(device_id)
+        try:
+            answer = await self._ingest("last_samples", {"device": device_id})
+        except (BusUnavailable, CommandRefused) as error:
+            raise Unavailable(
+                Message(N_("The ingest process does not answer: {reason}"), {"reason": error})
+            ) from error
+        return [_sample(last) for last in msgspec.convert(answer["samples"], list[LastSample])]
+
     async def series(
         self, device_id: str, point_id: str, start: datetime | None, end: datetime | None, buckets: int | None
     ) -> schemas.SeriesOut:
@@ -169,6 +191,23 @@ class DeviceViews:
             if summed
             else None,
         )
+
+
+def _sample(last: LastSample) -> schemas.SampleOut:
+    sample = last.sample
+    return schemas.SampleOut(
+        point=last.point,
+        source=sample.source,
+        native=sample.point,
+        value=shown_value(sample.value),
+        unit=sample.unit,
+        event=sample.event,
+        lane=last.lane,
+        edge=last.edge,
+        device_time=maybe_instant(sample.time or None),
+        edge_time=instant(sample.taken),
+        received=instant(last.received),
+    )
 
 
 def _state(
