@@ -15,7 +15,7 @@ from language import Message
 from registry.categories import EvidenceKind
 from registry.grids import Person
 from registry.spans import Length
-from rules.findings import Condition
+from rules.findings import Condition, Severity
 
 Text = dict[str, str]
 """A name by language: ``{"zh": …, "en": …}``."""
@@ -141,6 +141,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_finding: int = 0
     findings: int = 0
     alarms: int = 0
+    worst: Severity | None = None
+    """The worst that any of its alarms ever was."""
     closed: int | None = None
     drill: bool = False
     standing: tuple[Standing, ...] = ()
@@ -236,6 +238,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     rule_version: int = 0
     folded: int = 0
     alarms: int = 0
+    severity: Severity | None = None
     finding_time: int = 0
     milestone: str = ""
 

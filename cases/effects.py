@@ -68,7 +68,7 @@ def own_clock(case: Case, action: Action, now: int, hours: Hours) -> Case:
 
 
 def dispatched(case: Case, action: Action, now: int, hours: Hours) -> Case:
-    """The limit clock starts (or goes on after a return); grid and departments have it in parallel."""
+    """The limit clock starts (or goes on after a pause); grid and departments have it in parallel."""
     units = _once(action.units or (case.terms.unit,))
     case = dispatch_clock(replace(case, units=units), action, now, hours)
     level = case.level or narrowest_level(case)
@@ -77,6 +77,15 @@ def dispatched(case: Case, action: Action, now: int, hours: Hours) -> Case:
     if case.terms.urgent and officer:
         holder = officer
     return replace(case, level=level, officer=officer, holder=holder, tasks=())
+
+
+def recalled(case: Case, action: Action, now: int, hours: Hours) -> Case:
+    """Whatever spoke for closing it is void; it begins again with the officer nearest to the place.
+
+    Whoever handled it stays a handler: what they did before still counts when somebody verifies.
+    """
+    case = replace(case, proofs=(), standard_met_by="", verifier="", resume_to=None, officer="", level=0)
+    return _with_timer(case, "review", None)
 
 
 def dispatch_clock(case: Case, action: Action, now: int, hours: Hours) -> Case:
@@ -283,10 +292,12 @@ def prioritised(case: Case, action: Action, now: int, hours: Hours) -> Case:
 
 
 def folded(case: Case, action: Action, now: int, hours: Hours) -> Case:
-    """Further findings of the same merge key; the priority may rise, never fall."""
+    """Further findings of the same merge key; priority and worst severity may rise, never fall."""
+    severities = [severity for severity in (case.worst, action.severity) if severity is not None]
     return replace(
         case,
         priority=min(case.priority, action.priority or case.priority),
+        worst=min(severities, key=lambda severity: severity.rank, default=None),
         findings=case.findings + action.folded,
         alarms=case.alarms + action.alarms,
         last_finding=max(case.last_finding, action.finding_time),

@@ -117,9 +117,14 @@ def _urgent(case: Case, action: Action, now: int) -> Message | None:
 
 
 def _unit(case: Case, action: Action, now: int) -> Message | None:
-    if action.units or case.terms.unit or case.officer:
+    if action.units or reachable(case):
         return None
     return Message(N_("Say which department or team handles it."))
+
+
+def reachable(case: Case) -> bool:
+    """Whether there is a department or an officer that the system can send it to by itself."""
+    return bool(case.terms.unit or case.officer or any(case.officers))
 
 
 def _dispatched(case: Case, action: Action, now: int) -> Message | None:

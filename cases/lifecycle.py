@@ -19,7 +19,7 @@ from cases.table import TABLE, Row
 from language import N_, Message
 from registry.grids import Role
 
-SYSTEM_ONLY: Final = frozenset({Act.FOLD, Act.ALARM, Act.OVERDUE, Act.MILESTONE, Act.ADOPT})
+SYSTEM_ONLY: Final = frozenset({Act.RECALL, Act.FOLD, Act.ALARM, Act.OVERDUE, Act.MILESTONE, Act.ADOPT})
 """Acts that are never a person's to choose."""
 
 

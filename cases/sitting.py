@@ -1,10 +1,9 @@
 """One call of the desk's `report`: findings in order, everything written once at the end.
 
-Folding is counted here and becomes one line of history per case and call, so a burst of 500 findings
-costs 500 rows of evidence and a handful of everything else.
+What joins a case or changes in it is gathered here and becomes a few lines of history per case and call
+(`cases.news`), so a burst of 500 findings costs 500 rows of evidence and a handful of everything else.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypedDict
@@ -16,9 +15,10 @@ from cases import opening
 from cases.alarms import Alarm
 from cases.case import SYSTEM, Action, Case, Entry
 from cases.deliveries import Delivery, Receiver, about_alarm, about_case
-from cases.guards import REOPEN_WITHIN, narrowest_level
+from cases.guards import REOPEN_WITHIN, narrowest_level, reachable
 from cases.lifecycle import advance
-from cases.states import Act, State
+from cases.news import OPENING, News, Told, calls, changing, held_back, joining
+from cases.states import UNATTENDED, Act, State
 from cases.store.shapes import EvidenceRow
 from cases.store.transaction import Transaction
 from language import N_, Message
@@ -33,32 +33,15 @@ _OPENS: Final = frozenset(
 
 _JOINS: Final = _OPENS | {FindingKind.SEVERITY}
 
-_TOLD: Final = {
-    FindingKind.CLEARED: N_("Alarm over: {alarms}"),
-    FindingKind.LATCHED: N_("Condition gone, to be reset after inspection: {alarms}"),
-    FindingKind.RESET: N_("Alarm reset: {alarms}"),
-    FindingKind.ACKNOWLEDGED: N_("Alarm acknowledged: {alarms}"),
-    FindingKind.ENDED: N_("Alarm ended without its condition having gone: {alarms}"),
-}
-"""What the history of a case says of its alarms."""
-
-_NAMED_ALARMS: Final = 5
-
 
 @dataclass(slots=True)
 class _Open:
-    """A case that this call touches."""
+    """A case that this call touches; `news` are what its history has not told yet."""
 
     case: Case
     entries: list[Entry] = field(default_factory=list)
-    folded: int = 0
-    linked: int = 0
     last: int = 0
-    priority: str = ""
-    first: Finding | None = None
-    told: defaultdict[tuple[FindingKind, str, str], list[str]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
+    news: dict[Told, News] = field(default_factory=dict)
 
 
 class _Spoken(TypedDict):
@@ -90,6 +73,7 @@ class Sitting:
         self.cases: dict[str, _Open] = {}
         self.opened: list[str] = []
         self._by_key: dict[str, str] = {}
+        self._known: dict[str, Alarm] = {}
         self._findings: list[Finding] = []
         self._evidence: list[EvidenceRow] = []
         self._deliveries: list[Delivery] = []
@@ -97,13 +81,14 @@ class Sitting:
     def take(self, findings: Sequence[Finding]) -> None:
         """Work through `findings` in their order."""
         self._findings += findings
-        known = self._tx.alarms({finding.id for finding in findings})
+        ids = {finding.id for finding in findings} | {finding.earlier_id for finding in findings}
+        self._known |= self._tx.alarms(ids)
         for finding in findings:
-            before = self.alarms.get(finding.id) or known.get(finding.id) or alarm_list.first_seen(finding)
+            before = self._alarm(finding.id) or alarm_list.first_seen(finding)
             alarm = alarm_list.after(before, finding)
             if finding.kind in _JOINS:
-                alarm = self._to_case(alarm, finding)
-            elif alarm.case and finding.kind in _TOLD:
+                alarm = self._to_case(before, alarm, finding)
+            elif alarm.case:
                 self._tell_case(alarm, finding)
             self.alarms[alarm.id] = alarm
             self._deliveries += about_alarm(self._receivers, alarm, finding, self._now)
@@ -111,8 +96,7 @@ class Sitting:
     def close(self) -> None:
         """Write everything."""
         for touched in self.cases.values():
-            self._fold_in(touched)
-            self._say_alarms(touched)
+            self._tell(touched)
         self._tx.put_alarms(self.alarms.values())
         self._tx.add_findings(self._findings)
         self._tx.add_evidence(self._evidence)
@@ -123,22 +107,25 @@ class Sitting:
 
     # ------------------------------------------------------------------------------ finding → case
 
-    def _to_case(self, alarm: Alarm, finding: Finding) -> Alarm:
+    def _alarm(self, number: str) -> Alarm | None:
+        return self.alarms.get(number) or self._known.get(number)
+
+    def _to_case(self, before: Alarm, alarm: Alarm, finding: Finding) -> Alarm:
         rule = self._rules.get(finding.rule)
         template = _template(rule, finding)
         touched = self._linked(alarm) if alarm.case else None
-        if touched is not None and touched.case.open:
-            self._fold(touched, finding, template, new_alarm=False)
-            return alarm
-        if template is None:
-            return alarm
-        touched = self._taker(template, finding)
-        if touched is None:
-            if finding.kind not in _OPENS or _held_back(finding):
+        if touched is None or not self._keeps(touched.case, before, finding):
+            if template is None:
                 return alarm
-            touched = self._open(rule, template, finding)
-        self._fold(touched, finding, template, new_alarm=alarm.case != touched.case.id)
+            touched = self._taker(template, before, finding) or self._opened(rule, template, finding)
+        if touched is None:
+            return alarm
+        self._fold(touched, alarm, before, finding, template)
         return replace(alarm, case=touched.case.id)
+
+    def _keeps(self, case: Case, before: Alarm, finding: Finding) -> bool:
+        """Whether the case that has the alarm goes on with it; one that was approved must be reopened."""
+        return case.open and not (case.state is State.CLOSED_PENDING_CALLBACK and calls(before, finding))
 
     def _linked(self, alarm: Alarm) -> _Open | None:
         return self.cases.get(alarm.case) or self._load(self._tx.case(alarm.case))
@@ -149,7 +136,7 @@ class Sitting:
         # what this call has done to it counts, not what was read again
         return self.cases.setdefault(case.id, _Open(case, last=case.last_finding))
 
-    def _taker(self, template: CaseTemplate, finding: Finding) -> _Open | None:
+    def _taker(self, template: CaseTemplate, before: Alarm, finding: Finding) -> _Open | None:
         """The case that takes `finding`: an open one within the window, or a closed one come back."""
         key = opening.merge_key(template, finding)
         number = self._by_key.get(key)
@@ -160,26 +147,35 @@ class Sitting:
             return None
         self._by_key[key] = touched.case.id
         case = touched.case
+        if self._is_urgent(template) and not case.terms.urgent:
+            return None  # filed anew as something that may wait: what may not wait gets a case of its own
         if case.state in (State.CLOSED, State.CLOSED_PENDING_CALLBACK):
-            return self._come_back(touched, finding)
+            return self._come_back(touched, before, finding)
         recorded = case.state is State.RECORDED and finding.kind is FindingKind.RECORD
         if not case.open and not recorded:
             return None
         within = case.first_finding - template.window <= finding.time <= touched.last + template.window
         return touched if within else None
 
-    def _come_back(self, touched: _Open, finding: Finding) -> _Open | None:
+    def _is_urgent(self, template: CaseTemplate) -> bool:
+        category = self._site.categories.get(template.category)
+        return category is not None and category.urgent
+
+    def _come_back(self, touched: _Open, before: Alarm, finding: Finding) -> _Open | None:
         case = touched.case
         recent = case.closed is None or self._now - case.closed <= REOPEN_WITHIN
-        if finding.kind is FindingKind.RECORD or not recent or _held_back(finding):
+        if not recent or not calls(before, finding):
             return None
-        self._fold_in(touched)
+        self._tell(touched)
         recurs = Message(N_("The same thing has happened again: {alarm}"), {"alarm": finding.alarm})
         self._advance(touched, Action(act=Act.REOPEN, actor=SYSTEM, message=recurs, **_spoken(finding)))
         self._send(touched, finding)
         return touched
 
-    def _open(self, rule: Rule | None, template: CaseTemplate, finding: Finding) -> _Open:
+    def _opened(self, rule: Rule | None, template: CaseTemplate, finding: Finding) -> _Open | None:
+        """A new case, when the finding is one that opens cases."""
+        if finding.kind not in _OPENS or held_back(finding):
+            return None
         stem, counter = opening.case_number(self._prefix, self._site.zone, self._now)
         number = f"{stem}{self._tx.next_number(counter):04d}"
         case = opening.opened(self._site, rule, template, finding, number, self._now)
@@ -191,7 +187,7 @@ class Sitting:
         said = Message(N_("Found by rule {rule}: {alarm}"), {"rule": finding.rule, "alarm": finding.alarm})
         if finding.kind is FindingKind.RECORD:
             over = Message(
-                N_("Happened and was over while nobody could be told: {alarm}"), {"alarm": finding.alarm}
+                N_("Happened and was over while nobody could be told: {alarms}"), {"alarms": finding.alarm}
             )
             self._advance(touched, Action(act=Act.RECORD, actor=SYSTEM, message=over, **_spoken(finding)))
             return touched
@@ -204,7 +200,7 @@ class Sitting:
         """Life safety goes to grid and department at once; anything else to the grid, if it has officers."""
         spoken = _spoken(finding)
         if touched.case.terms.urgent:
-            if touched.case.terms.unit or any(touched.case.officers):
+            if reachable(touched.case):
                 told = Message(N_("Dispatched to grid and department in parallel."))
                 self._advance(touched, Action(act=Act.DISPATCH, actor=SYSTEM, message=told, **spoken))
         elif narrowest_level(touched.case):
@@ -216,59 +212,77 @@ class Sitting:
         touched.case = outcome.case
         touched.entries.append(outcome.entry)
 
+    def _recall(self, touched: _Open, finding: Finding) -> None:
+        """Whoever had it in hand has given it away, and it burns again."""
+        self._tell(touched)
+        again = Message(
+            N_(
+                "A new alarm while nobody had the case in hand; dispatched again to grid and department in "
+                "parallel: {alarm}"
+            ),
+            {"alarm": finding.alarm},
+        )
+        units = touched.case.units
+        self._advance(
+            touched,
+            Action(act=Act.RECALL, actor=SYSTEM, message=again, units=units, **_spoken(finding)),
+        )
+
     # ------------------------------------------------------------------------------------- folding
 
     def _fold(
-        self, touched: _Open, finding: Finding, template: CaseTemplate | None, *, new_alarm: bool
+        self,
+        touched: _Open,
+        alarm: Alarm,
+        before: Alarm,
+        finding: Finding,
+        template: CaseTemplate | None,
     ) -> None:
-        touched.folded += 1
-        touched.linked += new_alarm
-        touched.last = max(touched.last, finding.time)
-        touched.first = touched.first or finding
-        if template is not None:
-            touched.priority = min(touched.priority or template.priority, template.priority)
-        self._evidence.append(
-            EvidenceRow(touched.case.id, finding.time, "finding", alarm=finding.id, readings=finding.evidence)
-        )
-
-    def _fold_in(self, touched: _Open) -> None:
-        """The findings counted so far become part of the case: one line of history."""
-        if not touched.folded or touched.first is None:
-            return
         case = touched.case
-        begun = case.id in self.opened and case.findings == 0  # the opening line speaks of the first
-        action = Action(
-            act=Act.FOLD,
-            actor=SYSTEM,
-            folded=touched.folded,
-            alarms=touched.linked,
-            priority=touched.priority,
-            finding_time=touched.last,
-            message=_counted(touched.folded - begun, touched.first),
-            **_spoken(touched.first),
+        begins = case.id in self.opened and case.findings == 0 and not touched.news
+        linked = alarm.case == case.id
+        earlier = self._alarm(finding.earlier_id)
+        again = earlier is not None and earlier.case == case.id
+        told = OPENING if begins else joining(before, finding, linked=linked, earlier=again)
+        news = touched.news.setdefault(told, News(finding))
+        news.alarms[alarm.alarm] = None
+        news.findings += 1
+        news.linked += not linked
+        news.last = touched.last = max(touched.last, finding.time)
+        news.severity = min(news.severity or alarm.worst, alarm.worst, key=lambda one: one.rank)
+        if template is not None:
+            news.priority = min(news.priority or template.priority, template.priority)
+        self._evidence.append(
+            EvidenceRow(case.id, finding.time, "finding", alarm=finding.id, readings=finding.evidence)
         )
-        before = len(touched.entries)
-        self._advance(touched, action)
-        if begun and touched.folded == 1:
-            del touched.entries[before:]
-        touched.folded = touched.linked = 0
-        touched.first = None
+        if case.terms.urgent and case.state in UNATTENDED and reachable(case) and calls(before, finding):
+            self._recall(touched, finding)
 
     def _tell_case(self, alarm: Alarm, finding: Finding) -> None:
-        touched = self._linked(alarm)
-        if touched is not None:
-            touched.told[finding.kind, finding.reason, finding.actor].append(alarm.alarm)
+        told = changing(finding)
+        touched = self._linked(alarm) if told is not None else None
+        if told is not None and touched is not None:
+            touched.news.setdefault(told, News(finding)).alarms[alarm.alarm] = None
 
-    def _say_alarms(self, touched: _Open) -> None:
-        for (kind, reason, actor), names in touched.told.items():
-            shown = ", ".join(names[:_NAMED_ALARMS])
-            more = len(names) - _NAMED_ALARMS
-            if more > 0:
-                shown = f"{shown} … (+{more})"
-            # the person's or the engine's words go beside the sentence, not into its template
-            note = " · ".join(part for part in (actor, reason) if part)
-            said = Message(_TOLD[kind], {"alarms": shown})
-            self._advance(touched, Action(act=Act.ALARM, actor=SYSTEM, message=said, note=note))
+    def _tell(self, touched: _Open) -> None:
+        """What has been gathered becomes part of the case: a line of history for each sentence."""
+        for told, news in touched.news.items():
+            action = Action(
+                act=told.act,
+                actor=SYSTEM,
+                message=news.message(told),
+                note=told.note,
+                folded=news.findings,
+                alarms=news.linked,
+                severity=news.severity,
+                priority=news.priority,
+                finding_time=news.last,
+                **_spoken(news.first),
+            )
+            self._advance(touched, action)
+            if told is OPENING:
+                touched.entries.pop()
+        touched.news.clear()
 
 
 def _template(rule: Rule | None, finding: Finding) -> CaseTemplate | None:
@@ -282,16 +296,5 @@ def _template(rule: Rule | None, finding: Finding) -> CaseTemplate | None:
     return rule.case
 
 
-def _held_back(finding: Finding) -> bool:
-    """Whether an inhibitor's case stands for it already; a flapping alarm still gets its case."""
-    return finding.suppressed_by not in ("", "flapping") and finding.kind is not FindingKind.RELEASED
-
-
 def _spoken(finding: Finding) -> _Spoken:
     return {"rule": finding.rule, "rule_version": finding.version}
-
-
-def _counted(count: int, first: Finding) -> Message:
-    if count == 1:
-        return Message(N_("Further finding: {alarm}"), {"alarm": first.alarm})
-    return Message(N_("{count} further findings, the first: {alarm}"), {"count": count, "alarm": first.alarm})

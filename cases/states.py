@@ -36,6 +36,19 @@ ENDED: Final = frozenset({State.REJECTED, State.CLOSED, State.DUPLICATE, State.R
 
 OPEN: Final = frozenset(State) - ENDED - {State.NEW}
 
+UNATTENDED: Final = frozenset(
+    {
+        State.REPORTED,
+        State.FILED,
+        State.RETURNED,
+        State.FEEDBACK,
+        State.DEFERRED,
+        State.VERIFY,
+        State.REOPENED,
+    }
+)
+"""Open, and nobody is at the spot or on the way: the case is being judged, or waits."""
+
 
 class Act(StrEnum):
     """What can be done with a case; `cases.table` says when, by whom and with what."""
@@ -73,6 +86,7 @@ class Act(StrEnum):
     REACH = "reach_milestone"
     HAND_OVER = "hand_over"
     PRIORITISE = "prioritise"
+    RECALL = "recall"
     FOLD = "fold"
     ALARM = "alarm"
     OVERDUE = "overdue"
@@ -176,7 +190,8 @@ ACT_NAMES: Final[dict[Act, str]] = {
     Act.REACH: N_("Milestone reached"),
     Act.HAND_OVER: N_("Hand over"),
     Act.PRIORITISE: N_("Change the priority"),
-    Act.FOLD: N_("Further finding"),
+    Act.RECALL: N_("Dispatched anew"),
+    Act.FOLD: N_("Another alarm joined"),
     Act.ALARM: N_("Alarm changed"),
     Act.OVERDUE: N_("Limit passed"),
     Act.MILESTONE: N_("Milestone missed"),

@@ -12,7 +12,7 @@ from cases import effects as e
 from cases import guards as g
 from cases.effects import Effect
 from cases.guards import Guard, Route
-from cases.states import ENDED, OPEN, Act, Letter, State
+from cases.states import ENDED, OPEN, UNATTENDED, Act, Letter, State
 
 SAME: Final = None
 
@@ -140,6 +140,14 @@ TABLE: Final[tuple[Row, ...]] = (
         "CS",
         needs=(g.URGENT_IF_SYSTEM, g.UNIT),
         does=(e.dispatched, e.arm_accept),
+    ),
+    _row(
+        Act.RECALL,
+        UNATTENDED,
+        State.DISPATCHED,
+        "S",
+        needs=(g.URGENT_IF_SYSTEM, g.UNIT, g.REASON),
+        does=(e.recalled, e.dispatched, e.arm_accept),
     ),
     # --- the department
     _row(
@@ -345,7 +353,7 @@ TABLE: Final[tuple[Row, ...]] = (
     ),
     _row(Act.PRIORITISE, OPEN, SAME, "C", needs=(g.PRIORITY, g.REASON), does=(e.prioritised,)),
     _row(Act.FOLD, OPEN | {State.RECORDED}, SAME, "S", does=(e.folded,)),
-    _row(Act.ALARM, OPEN | ENDED, SAME, "S"),
+    _row(Act.ALARM, OPEN | ENDED, SAME, "S", does=(e.folded,)),
     _row(Act.OVERDUE, OPEN, SAME, "S", does=(e.limit_passed,)),
     _row(Act.MILESTONE, OPEN, SAME, "S", needs=(), does=(e.milestone_passed,)),
 )

@@ -123,3 +123,8 @@ class Finding(msgspec.Struct, frozen=True):
     def id(self) -> str:
         """The occurrence as one word: ``smoke:kitchen-3#2``."""
         return f"{self.alarm}#{self.occurrence}"
+
+    @property
+    def earlier_id(self) -> str:
+        """The occurrence before this one, whether or not there was one."""
+        return f"{self.alarm}#{self.occurrence - 1}"

@@ -1,7 +1,9 @@
 """From findings to cases: the stories of a safety officer's day."""
 
 import pytest
+from msgspec.structs import replace
 
+from cases import opening
 from cases.case import Proof, Refused
 from cases.deliveries import DeliveryState, Receiver
 from cases.desk import Desk, NoSuchCase, Report
@@ -26,9 +28,13 @@ def test_a_kitchen_fire_seen_by_two_detectors_is_one_case_with_its_officer_and_t
     assert str(case.title_in("en")) == "Smoke: Building 8, kitchen"
     assert str(case.title_in("zh")) == "烟雾报警: 8 栋厨房"
     assert [standing.alarm for standing in case.standing] == ["smoke:s1#1", "smoke:s2#1"]
-    assert story.acts(opened[0]) == ["raise", "dispatch", "fold"]
+    assert story.acts(opened[0]) == ["raise", "dispatch", "alarm", "fold"]
     with story.store.reading() as books:
         file = books.case(opened[0])
+    assert [str(line.entry.message) for line in file.history[2:]] == [
+        "Pre-alarm confirmed, an alarm now: smoke:s1",
+        "Another alarm joined: smoke:s2",
+    ]
     assert [piece.alarm for piece in file.evidence] == ["smoke:s1#1", "smoke:s1#1", "smoke:s2#1"]
     assert file.evidence[0].readings[0].device == "s1"
 
@@ -167,6 +173,169 @@ def test_five_hundred_detectors_of_one_building_are_one_case_with_all_their_evid
         assert len(books.history(case.id)) == 52
         assert books.alarms(AlarmFilter(case=case.id)).total == 500
         assert books.alarms().total == 501
+
+
+def told(story, number) -> list[str]:
+    """The system's sentences in a case's history, in order."""
+    with story.store.reading() as books:
+        return [str(line.entry.message) for line in books.history(number) if line.entry.message]
+
+
+def test_the_history_says_what_became_of_an_alarm_and_the_case_keeps_the_worst_of_it(story):
+    number = story.raised("s1", rule="warm", severity=Severity.MEDIUM).opened[0]
+    for severity in (Severity.CRITICAL, Severity.MEDIUM):
+        story.report(story.finding("s1", FindingKind.SEVERITY, rule="warm", severity=severity))
+    story.report(story.finding("s1", FindingKind.CLEARED, rule="warm", severity=Severity.MEDIUM))
+    story.raised("s1", rule="warm", severity=Severity.MEDIUM, occurrence=2)
+    assert told(story, number)[2:] == [
+        "Severity rose from medium to critical: warm:s1",
+        "Severity fell from critical to medium: warm:s1",
+        "Alarm over: warm:s1",
+        "Raised again: warm:s1",
+    ]
+    case = story.case(number)
+    assert (case.worst, case.findings, case.alarms) == (Severity.CRITICAL, 4, 2)
+
+
+def test_an_alarm_held_back_again_and_released_says_so(story):
+    number = story.raised("s1").opened[0]
+    story.report(story.finding("s1", FindingKind.SUPPRESSED, suppressed_by="edge-offline:e1"))
+    story.report(story.finding("s1", FindingKind.RELEASED))
+    assert told(story, number)[-1] == "No longer held back by another alarm: smoke:s1"
+
+
+def test_many_alarms_that_join_at_once_are_one_line_that_counts_them(story):
+    number = story.raised("s1").opened[0]
+    labels = story.finding("s1").labels
+    story.report(*(story.finding(f"x{one}", labels={**labels, "device": f"x{one}"}) for one in range(8)))
+    joined = "8 more alarms joined: smoke:x0, smoke:x1, smoke:x2, smoke:x3, smoke:x4 … (+3)"
+    assert told(story, number)[-1] == joined
+
+
+# ---------------------------------------------------------------- it burns again and nobody is there
+
+
+def to_feedback(story, number) -> None:
+    story.act(number, Act.ACCEPT, "g3")
+    story.act(number, Act.FEEDBACK, "g3", note="done", evidence=(Proof(EvidenceKind.PHOTO, "a.jpg"),))
+
+
+def to_verify(story, number) -> None:
+    to_feedback(story, number)
+    story.act(number, Act.VERIFY, "v1")
+
+
+def to_deferral(story, number) -> None:
+    story.quiet("s1")
+    review = story.now + 30 * 86_400 * 10**9
+    story.act(number, Act.DEFER, "c1", reason="spare part", review=review)
+
+
+def to_callback(story, number) -> None:
+    story.act(number, Act.ACCEPT, "g3")
+    story.quiet("s1")
+    story.act(number, Act.FEEDBACK, "g3", note="done", evidence=(Proof(EvidenceKind.PHOTO, "a.jpg"),))
+    story.act(number, Act.VERIFY, "v1")
+    story.act(number, Act.APPROVE, "v1", standard_met=True)
+
+
+def to_return(story, number) -> None:
+    story.act(number, Act.RETURN, "d1", reason="not ours")
+
+
+AWAY = {
+    State.FEEDBACK: to_feedback,
+    State.VERIFY: to_verify,
+    State.DEFERRED: to_deferral,
+    State.CLOSED_PENDING_CALLBACK: to_callback,
+    State.RETURNED: to_return,
+}
+
+
+@pytest.mark.parametrize("state", AWAY)
+@pytest.mark.parametrize("kind", [FindingKind.PREALARM, FindingKind.RAISED])
+@pytest.mark.parametrize(("device", "occurrence"), [("s2", 1), ("s1", 2)])
+def test_a_new_fire_is_dispatched_although_the_case_had_left_everybodys_hands(
+    story, state, kind, device, occurrence
+):
+    number = story.raised("s1").opened[0]
+    AWAY[state](story, number)
+    assert story.case(number).state is state
+    story.later(minutes=5)
+    changes = story.report(story.finding(device, kind, occurrence=occurrence))
+    case = story.case(number)
+    assert (changes.opened, changes.cases) == ((), (number,))
+    assert (case.state, case.officer, case.holder, case.level) == (State.DISPATCHED, "g3", "g3", 3)
+    assert case.units == ("fire-team",)
+    assert (case.accepted, case.accept_by) == (None, story.now + 180 * 10**9)
+    assert case.clock.running
+    assert (case.proofs, case.verifier, case.standard_met_by) == ((), "", "")
+    assert {timer.name for timer in case.timers} <= {"accept", "limit", "milestone:arrived"}
+    assert "grid and department in parallel" in told(story, number)[-1 if case.reopened == 0 else -2]
+    story.later(minutes=3)
+    story.tick()
+    assert (story.case(number).officer, story.case(number).escalations) == ("g2", 1)
+
+
+def test_a_fire_that_gets_worse_or_is_confirmed_calls_people_back(story):
+    number = story.raised("s1", rule="warm", severity=Severity.MEDIUM).opened[0]
+    to_verify(story, number)
+    story.report(story.finding("s1", FindingKind.SEVERITY, rule="warm", severity=Severity.LOW))
+    assert story.case(number).state is State.VERIFY
+    story.report(story.finding("s1", FindingKind.SEVERITY, rule="warm", severity=Severity.CRITICAL))
+    assert story.case(number).state is State.DISPATCHED
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        {"kind": FindingKind.RECORD},
+        {"kind": FindingKind.RAISED, "suppressed_by": "edge-offline:e1"},
+        {"kind": FindingKind.RAISED, "no_data": True},
+        {"kind": FindingKind.CLEARED, "device": "s1"},
+    ],
+)
+def test_what_calls_nobody_leaves_the_case_where_it_is(story, finding):
+    number = story.raised("s1").opened[0]
+    to_verify(story, number)
+    story.report(story.finding(**{"device": "s2", **finding}))
+    assert story.case(number).state is State.VERIFY
+    assert story.case(number).holder == "v1"
+
+
+def test_what_may_wait_stays_with_the_verifier(story):
+    number = story.raised("s1", rule="damp").opened[0]
+    story.act(number, Act.ACCEPT, "g3")
+    story.act(number, Act.FEEDBACK, "g3", note="dry again")
+    story.raised("s1", rule="damp", occurrence=2)
+    case = story.case(number)
+    assert (case.state, case.findings) == (State.FEEDBACK, 2)
+
+
+def test_a_fire_does_not_join_a_case_that_was_filed_anew_as_something_that_may_wait(story):
+    first = story.raised("s1").opened[0]
+    story.act(first, Act.RETURN, "d1", reason="a candle")
+    story.act(first, Act.ACCEPT_RETURN, "c1")
+    with story.store.transaction() as tx:
+        upkeep = opening.terms_of(story.site.categories["upkeep"])
+        tx.put_cases([(replace(tx.case(first), terms=upkeep, category="upkeep"), [])])
+    story.later(minutes=5)
+    (second,) = story.raised("s2").opened
+    case = story.case(second)
+    assert (case.state, case.related) == (State.DISPATCHED, first)
+
+
+def test_whoever_handled_it_before_the_new_fire_may_still_not_verify(story):
+    number = story.raised("s1").opened[0]
+    to_verify(story, number)
+    story.raised("s2")
+    story.act(number, Act.ACCEPT, "d1")
+    story.quiet("s1", "s2")
+    with pytest.raises(Refused, match="Evidence is missing"):
+        story.act(number, Act.FEEDBACK, "d1", note="done")
+    story.act(number, Act.FEEDBACK, "d1", evidence=(Proof(EvidenceKind.PHOTO, "b.jpg"),))
+    with pytest.raises(Refused, match="g3 handled this case"):
+        story.act(number, Act.VERIFY, "c1", verifier="g3")
 
 
 def test_a_case_cannot_be_approved_while_a_linked_alarm_is_active_or_latched(story):

@@ -206,7 +206,15 @@ BREAKS: dict[str, list[tuple[Breaking, str]]] = {
     ],
     "urgent": [(_case(terms=replace(TERMS, urgent=False)), "straight to filed")],
     "urgent if by the system": [(_case(terms=replace(TERMS, urgent=False)), "without the smart centre")],
-    "unit": [(_case(terms=replace(TERMS, unit=""), officer=""), "which department or team")],
+    "unit": [
+        (
+            lambda case, action: (
+                replace(case, terms=replace(TERMS, unit=""), officer="", officers=()),
+                replace(action, units=()),
+            ),
+            "which department or team",
+        )
+    ],
     "dispatched": [(_case(dispatched=False), "nothing was dispatched")],
     "lead and members": [
         (_action(lead=""), "Name the lead team"),
