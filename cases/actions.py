@@ -6,11 +6,12 @@ from datetime import date, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from cases.case import Action, Actor, Proof, Refused
 from cases.sla import SECOND
 from cases.states import Act
 from language import N_, Message
-from registry.categories import EvidenceKind
 from registry.model import Invalid
 from registry.spans import length
 
@@ -45,15 +46,14 @@ def parse(
     on_behalf_of: str = "",
     reason: str = "",
     note: str = "",
-    evidence: Sequence[str] = (),
+    evidence: Sequence[Proof] = (),
     values: Mapping[str, str] | None = None,
 ) -> Action:
     """The action `name` (one of `Act`) with what was given for it; raises `Refused` for nonsense.
 
     `values` may hold: units, members (ids, separated by commas), officer, verifier, lead, priority,
     category, parent (a case's number), review (a date, or a time, RFC 3339), extend_by (``4h``, ``1d``),
-    milestone, standard_met (``true``). `evidence` are references, ``photo:2026/a.jpg`` or
-    ``<wanted proof>=photo:…``; without a kind they are notes. Dates without a time mean 09:00 in `zone`.
+    milestone, standard_met (``true``). Dates without a time mean 09:00 in `zone`.
     """
     given = {key: value.strip() for key, value in (values or {}).items() if value.strip()}
     if unknown := sorted(given.keys() - _KNOWN):
@@ -72,7 +72,7 @@ def parse(
         on_behalf_of=on_behalf_of,
         reason=reason.strip(),
         note=note.strip(),
-        evidence=tuple(_proof(reference) for reference in evidence if reference.strip()),
+        evidence=tuple(replace(proof, text=proof.text.strip()) for proof in evidence if proof.text.strip()),
         units=_ids(given.get("units", "")),
         officer=given.get("officer", ""),
         verifier=given.get("verifier", ""),
@@ -90,16 +90,6 @@ def parse(
 
 def _ids(text: str) -> tuple[str, ...]:
     return tuple(part for part in _LIST.split(text) if part)
-
-
-def _proof(reference: str) -> Proof:
-    want, equals, rest = reference.strip().partition("=")
-    if not equals or not re.fullmatch(r"[A-Za-z0-9_-]+", want):
-        want, rest = "", reference.strip()
-    kind, colon, text = rest.partition(":")
-    if colon and kind in {kind.value for kind in EvidenceKind}:
-        return Proof(EvidenceKind(kind), text.strip(), want)
-    return Proof(EvidenceKind.NOTE, rest.strip(), want)
 
 
 def _instant(text: str, zone: ZoneInfo) -> int:

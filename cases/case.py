@@ -84,8 +84,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One case. Times in nanoseconds since 1970-01-01 UTC.
 
     `grids` and `officers` are the path of the place, level 1 to 3 (empty strings where there is none);
-    `officer` is who is responsible now, `units` the departments it was dispatched to, `holder` who has
-    it at this moment (a person's id, ``unit:<name>``, ``centre``, or empty when it is over).
+    `officer` is the grid officer responsible now (who was sent, then who accepted), `units` the
+    departments it was dispatched to, `holder` who has it at this moment (a person's id, ``unit:<name>``,
+    ``centre``, or empty when it is over).
     """
 
     id: str
@@ -152,6 +153,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def open(self) -> bool:
         """Whether somebody still has something to do."""
         return self.state not in ENDED
+
+    @property
+    def place_officer(self) -> str:
+        """The grid officer nearest to the place, whoever has the case; empty where no grid has one."""
+        return next(filter(None, reversed(self.officers)), "")
 
     @property
     def next_due(self) -> int | None:

@@ -89,7 +89,7 @@ class Desk:
         case = tx.case(number)
         if case is None:
             raise NoSuchCase(number)
-        action = self._completed(tx, action)
+        action = self._completed(tx, _with_kinds(case, action))
         hours = opening.hours_of(self._site, case.terms)
         outcome = advance(case, action, now, hours)
         outcomes = [outcome, *([outcome.parent] if outcome.parent else [])]
@@ -158,6 +158,18 @@ class Desk:
                 raise Refused(Message(text, {"category": action.category}))
             action = msgspec.structs.replace(action, terms=opening.terms_of(category))
         return action
+
+
+def _with_kinds(case: Case, action: Action) -> Action:
+    """`action` with each proof that is given for a wanted one of the kind that is wanted."""
+    kinds = {wanted.id: wanted.kind for wanted in case.terms.evidence}
+    for proof in action.evidence:
+        if proof.want and proof.want not in kinds:
+            raise Refused(Message(N_("This case asks for no proof `{proof}`."), {"proof": proof.want}))
+    evidence = tuple(
+        msgspec.structs.replace(proof, kind=kinds.get(proof.want, proof.kind)) for proof in action.evidence
+    )
+    return msgspec.structs.replace(action, evidence=evidence)
 
 
 def _proofs(before: Case, outcome: Outcome) -> list[EvidenceRow]:

@@ -6,8 +6,11 @@ from msgspec.structs import replace
 
 from cases import sla
 from cases.case import Action, Case, Task, Timer
-from cases.guards import narrowest_level, proofs_of, wider_level
+from cases.guards import narrowest_level, wider_level
+from cases.proofs import proofs_of
 from cases.sla import Clock, Hours
+from cases.states import Letter
+from rules.findings import Severity
 
 CENTRE = "centre"
 """The holder's name while the smart centre has a case."""
@@ -98,9 +101,13 @@ def dispatch_clock(case: Case, action: Action, now: int, hours: Hours) -> Case:
 
 
 def accepted(case: Case, action: Action, now: int, hours: Hours) -> Case:
-    """Somebody has it in hand."""
-    holder = case.holder if case.accepted is not None else action.actor.id
+    """Somebody has it in hand; a grid officer who accepts is the one responsible from now on."""
+    actor = action.actor.id
+    holder = case.holder if case.accepted is not None else actor
     case = replace(case, accepted=case.accepted or now, holder=holder)
+    if Letter.GRID in action.actor.letters:
+        level = case.officers.index(actor) + 1 if actor in case.officers else case.level
+        case = replace(case, officer=actor, level=level)
     return _with_timer(handled(case, action, now, hours), "accept", None)
 
 
@@ -274,6 +281,7 @@ def adopted(case: Case, action: Action, now: int, hours: Hours) -> Case:
         clock=sla.earliest(case.clock, child.clock),
         findings=case.findings + child.findings,
         alarms=case.alarms + child.alarms,
+        worst=_worse(case.worst, child.worst),
         first_finding=min(filter(None, (case.first_finding, child.first_finding)), default=0),
         last_finding=max(case.last_finding, child.last_finding),
         resident=case.resident or child.resident,
@@ -293,15 +301,19 @@ def prioritised(case: Case, action: Action, now: int, hours: Hours) -> Case:
 
 def folded(case: Case, action: Action, now: int, hours: Hours) -> Case:
     """Further findings of the same merge key; priority and worst severity may rise, never fall."""
-    severities = [severity for severity in (case.worst, action.severity) if severity is not None]
     return replace(
         case,
         priority=min(case.priority, action.priority or case.priority),
-        worst=min(severities, key=lambda severity: severity.rank, default=None),
+        worst=_worse(case.worst, action.severity),
         findings=case.findings + action.folded,
         alarms=case.alarms + action.alarms,
         last_finding=max(case.last_finding, action.finding_time),
     )
+
+
+def _worse(*severities: Severity | None) -> Severity | None:
+    known = [severity for severity in severities if severity is not None]
+    return min(known, key=lambda severity: severity.rank, default=None)
 
 
 def limit_passed(case: Case, action: Action, now: int, hours: Hours) -> Case:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from cases.case import Action, Case, Proof
+from cases.case import Action, Case
+from cases.proofs import asked, proofs_of
 from cases.sla import SECOND
 from cases.states import Letter, Rank, State
 from language import N_, Message
-from registry.categories import EvidenceKind
 from rules.findings import Condition
 
 DAY: Final = 86_400 * SECOND
@@ -36,11 +36,15 @@ Check = Callable[[Case, Action, int], Message | None]
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A condition of a transition. `asks` are the fields of the action that can satisfy it."""
+    """A condition of a transition. `asks` are the fields of the action that can satisfy it.
+
+    `hides`: who does not satisfy it is not even told of the act; there is nothing to say about it.
+    """
 
     name: str
     check: Check
     asks: tuple[str, ...] = ()
+    hides: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,26 +174,9 @@ def _tasks_done(case: Case, action: Action, now: int) -> Message | None:
     return Message(N_("Not every team is done: {teams}."), {"teams": ", ".join(waiting)})
 
 
-def proofs_of(case: Case, action: Action) -> tuple[Proof, ...]:
-    """All evidence there would be after `action`; its note counts as one."""
-    note = (Proof(EvidenceKind.NOTE, action.note.strip()),) if action.note.strip() else ()
-    return (*case.proofs, *action.evidence, *note)
-
-
 def _evidence(case: Case, action: Action, now: int) -> Message | None:
     proofs = proofs_of(case, action)
-    free = [proof for proof in proofs if not proof.want]
-    missing = []
-    for want in case.terms.evidence:
-        if not want.required or any(proof.want == want.id for proof in proofs):
-            continue
-        if want.kind is EvidenceKind.READING and case.alarms and not case.standing:
-            continue  # every linked alarm is over: the readings themselves show it
-        spare = next((proof for proof in free if proof.kind == want.kind), None)
-        if spare is None:
-            missing.append(want.id)
-        else:
-            free.remove(spare)
+    missing = [one.wanted.id for one in asked(case, proofs) if one.wanted.required and not one.done]
     if missing:
         return Message(N_("Evidence is missing: {wanted}."), {"wanted": ", ".join(missing)})
     if not proofs:
@@ -280,7 +267,9 @@ def _said(case: Case, action: Action, now: int) -> Message | None:
 
 
 def _shown(case: Case, action: Action, now: int) -> Message | None:
-    return None if action.evidence else Message(N_("Add a photo, a reading, a signature or a note."))
+    if action.evidence or action.note.strip():
+        return None
+    return Message(N_("Add a photo, a reading, a signature or a note."))
 
 
 def _priority(case: Case, action: Action, now: int) -> Message | None:
@@ -335,7 +324,7 @@ SAID: Final = Guard("note", _said, ("note",))
 SHOWN: Final = Guard("shown", _shown, ("evidence",))
 PRIORITY: Final = Guard("priority", _priority, ("priority",))
 MILESTONE: Final = Guard("milestone", _milestone, ("milestone",))
-SECOND_PARTY: Final = Guard("not accepted yet", _second_party)
+SECOND_PARTY: Final = Guard("not accepted yet", _second_party, hides=True)
 
 WIDER: Final = Route("a wider level has an officer", lambda case: wider_level(case) > 0)
 TOP: Final = Route("no wider level has an officer", lambda case: wider_level(case) == 0)

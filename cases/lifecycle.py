@@ -5,7 +5,7 @@ or refuses with a sentence that says what is missing. ``tick`` does what the pas
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -33,12 +33,28 @@ def _index() -> dict[tuple[State, Act], tuple[Row, ...]]:
 
 _ROWS: Final = _index()
 
+_WAY: Final[Mapping[State, tuple[Act, ...]]] = {
+    State.REPORTED: (Act.FILE, Act.HAND_TO_GRID),
+    State.SELF_HANDLING: (Act.ACCEPT,),
+    State.FILED: (Act.DISPATCH, Act.JOIN),
+    State.DISPATCHED: (Act.ACCEPT,),
+    State.RETURNED: (Act.ACCEPT_RETURN, Act.REFUSE_RETURN),
+    State.JOINT: (Act.FINISH_TASK, Act.FEEDBACK),
+    State.IN_PROGRESS: (Act.FEEDBACK, Act.ACCEPT),
+    State.FEEDBACK: (Act.VERIFY,),
+    State.DEFERRED: (Act.RESUME,),
+    State.VERIFY: (Act.APPROVE, Act.REWORK),
+    State.CLOSED_PENDING_CALLBACK: (Act.SATISFIED, Act.UNREACHED, Act.DISSATISFIED, Act.SKIP_CALLBACK),
+    State.REOPENED: (Act.DISPATCH, Act.HAND_TO_GRID),
+}
+"""What takes a case on from each state: offered before anything else."""
+
 
 class Available(msgspec.Struct, frozen=True):
     """Something that may be done now.
 
     `needs` are the fields that must be given; `refused` says why it cannot be done yet although it is
-    this actor's to do (a screen shows it, switched off).
+    this actor's to do (a screen shows it, switched off). `forward`: it takes the case on along its way.
     """
 
     act: Act
@@ -46,6 +62,7 @@ class Available(msgspec.Struct, frozen=True):
     roles: tuple[Role, ...]
     needs: tuple[str, ...] = ()
     refused: Message | None = None
+    forward: bool = False
 
     @property
     def label(self) -> str:
@@ -92,10 +109,12 @@ def tick(case: Case, now: int, hours: Hours = WALL_CLOCK) -> tuple[Outcome, ...]
 def available_actions(case: Case, actor: Actor | None = None, now: int = 0) -> list[Available]:
     """What `actor` may do with `case` (everything that anybody may, without an actor).
 
-    Acts that lack only what the actor can give are listed with what they need.
+    What takes the case on comes first. Acts that lack only what the actor can give are listed with what
+    they need.
     """
     found: list[Available] = []
-    for act in Act:
+    way = _WAY.get(case.state, ())
+    for act in (*way, *(act for act in Act if act not in way)):
         if act in SYSTEM_ONLY:
             continue
         row = next((row for row in _ROWS.get((case.state, act), ()) if _routed(row, case)), None)
@@ -104,9 +123,11 @@ def available_actions(case: Case, actor: Actor | None = None, now: int = 0) -> l
         if actor is not None and not row.who & actor.letters:
             continue
         probe = Action(act=act, actor=actor or SYSTEM)
+        if actor is not None and any(g.hides and g.check(case, probe, now) for g in row.needs):
+            continue
         needs, refused = _wanting(row.needs, case, probe, now, anybody=actor is None)
         roles = tuple(role for role in Role if LETTERS[role] & row.who)
-        found.append(Available(act, row.to or case.state, roles, needs, refused))
+        found.append(Available(act, row.to or case.state, roles, needs, refused, act in way))
     return found
 
 
@@ -220,8 +241,3 @@ def _due(timer: Timer) -> Action:
         return Action(act=Act.OVERDUE, actor=SYSTEM, message=Message(N_("The handling limit has passed.")))
     missed = Message(N_("The milestone {milestone} was not reached in time."), {"milestone": detail})
     return Action(act=Act.MILESTONE, actor=SYSTEM, milestone=detail, message=missed)
-
-
-def state_name(state: State) -> str:
-    """The state's English name, to be translated where it is shown."""
-    return STATE_NAMES[state]

@@ -19,7 +19,7 @@ from cases.guards import REOPEN_WITHIN, narrowest_level, reachable
 from cases.lifecycle import advance
 from cases.news import OPENING, News, Told, calls, changing, held_back, joining
 from cases.states import UNATTENDED, Act, State
-from cases.store.shapes import EvidenceRow
+from cases.store.shapes import FINDING_EVIDENCE, EvidenceRow
 from cases.store.transaction import Transaction
 from language import N_, Message
 from registry.site import Site
@@ -253,7 +253,7 @@ class Sitting:
         if template is not None:
             news.priority = min(news.priority or template.priority, template.priority)
         self._evidence.append(
-            EvidenceRow(case.id, finding.time, "finding", alarm=finding.id, readings=finding.evidence)
+            EvidenceRow(case.id, finding.time, FINDING_EVIDENCE, alarm=finding.id, readings=finding.evidence)
         )
         if case.terms.urgent and case.state in UNATTENDED and reachable(case) and calls(before, finding):
             self._recall(touched, finding)

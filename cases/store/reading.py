@@ -34,6 +34,7 @@ from cases.store.conditions import (
 )
 from cases.store.schema import ALARM, CASES, DELIVERY, EVIDENCE, FINDING, HISTORY
 from cases.store.shapes import (
+    FINDING_EVIDENCE,
     AlarmFilter,
     CaseFile,
     CaseFilter,
@@ -121,7 +122,7 @@ class Reading:
         )
 
     def case(self, number: str, evidence: int = 200, alarms: int = 200) -> CaseFile | None:
-        """One case with its history, the first `evidence` pieces and `alarms` of its alarms."""
+        """One case with its history, people's proofs, the first `evidence` findings, `alarms` alarms."""
         run = self._connection.execute
         body = run(select(CASES.c.body).where(CASES.c.id == number)).scalar()
         if body is None:
@@ -134,12 +135,16 @@ class Reading:
         )
         found = [rows.alarm_of(row) for row in run(linked).mappings()]
         standing = tuple(Standing(alarm.id, alarm.condition) for alarm in found if alarm.standing)
-        pieces = select(EVIDENCE).where(EVIDENCE.c.case_id == number).order_by(EVIDENCE.c.seq).limit(evidence)
+        of_case = EVIDENCE.c.case_id == number
+        found_by_rules = [of_case, EVIDENCE.c.kind == FINDING_EVIDENCE]
+        pieces = select(EVIDENCE).where(*found_by_rules).order_by(EVIDENCE.c.seq).limit(evidence)
+        shown = select(EVIDENCE).where(of_case, EVIDENCE.c.kind != FINDING_EVIDENCE).order_by(EVIDENCE.c.seq)
         return CaseFile(
             replace(rows.case_of(body), standing=standing),
             self.history(number),
             [rows.evidence_of(row) for row in run(pieces).mappings()],
-            self._count(EVIDENCE, [EVIDENCE.c.case_id == number]),
+            self._count(EVIDENCE, found_by_rules),
+            [rows.evidence_of(row) for row in run(shown).mappings()],
             found,
         )
 

@@ -1,6 +1,6 @@
 """What the store is asked with, and what it answers. Times in nanoseconds since 1970-01-01 UTC."""
 
-from typing import Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -9,6 +9,9 @@ from cases.case import Case, Entry
 from rules.findings import Condition, Evidence, FindingKind, Severity
 
 Item = TypeVar("Item")
+
+FINDING_EVIDENCE: Final = "finding"
+"""The kind of evidence that no person has given."""
 
 
 class AlarmFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +74,7 @@ class FindingRow(msgspec.Struct, frozen=True):
 class EvidenceRow(msgspec.Struct, frozen=True):
     """One piece of a case's evidence.
 
-    `kind` is ``finding`` (with `alarm` and the `readings` that spoke) or the kind of what a person
+    `kind` is `FINDING_EVIDENCE` (with `alarm` and the `readings` that spoke) or the kind of what a person
     added (note, photo, reading, signature; `text` is the note or the reference).
     """
 
@@ -95,12 +98,16 @@ class HistoryRow(msgspec.Struct, frozen=True):
 
 
 class CaseFile(msgspec.Struct, frozen=True):
-    """A case with everything that is kept about it, as far as one page needs it."""
+    """A case with everything that is kept about it, as far as one page needs it.
+
+    `evidence` are the findings that spoke for it, `proofs` all that people have shown.
+    """
 
     case: Case
     history: list[HistoryRow]
     evidence: list[EvidenceRow]
     evidence_total: int
+    proofs: list[EvidenceRow]
     alarms: list[Alarm]
 
 

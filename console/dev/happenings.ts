@@ -119,6 +119,7 @@ function makeAlarm(site: Site, devices: Device[], now: number, plan: Plan): Alar
     rule: rule.id,
     rule_label: rule.label,
     severity: rule.severity,
+    worst: rule.severity,
     condition: plan.condition,
     open: !plan.calm,
     acknowledged: Boolean(plan.acknowledged),
@@ -174,6 +175,7 @@ function makeCase(site: Site, alarms: Alarm[], number: string, now: number): Cas
     building: first.building,
     grid: first.grid,
     grids: first.grids,
+    place_officer: people.find((one) => one.id === officer) ?? null,
     officer: people.find((one) => one.id === officer) ?? null,
     holder: officer ?? "",
     holder_name: { zh: people.find((one) => one.id === officer)?.name ?? "" },
@@ -182,6 +184,7 @@ function makeCase(site: Site, alarms: Alarm[], number: string, now: number): Cas
     due_at: iso(opened + limit * MINUTE),
     closed_at: null,
     alarms: own.length,
+    worst: first.worst,
     drill: false,
   };
 }
@@ -311,17 +314,25 @@ export function caseDetail(world: World, one: Case): CaseDetail {
     from_state,
     to_state,
     action,
+    label: action,
+    said: "",
     reason: "",
     note,
+    holder_name: one.holder_name,
+    proofs: [],
   });
-  const open = { label: "", refused: "" };
+  const open = { refused: "", forward: false, yours: true };
   const KINDS: Record<string, Field["kind"]> = { review: "date", lead: "choice", members: "units" };
-  const formed = (action: Omit<Action, "fields">): Action => ({
+  const formed = (action: Omit<Action, "fields" | "label">): Action => ({
     ...action,
+    label: action.action,
     fields: [...new Set([...action.needs, "note"])].map((name) => ({
       name,
       label: name,
-      kind: KINDS[name] ?? "text",
+      kind: name === "evidence" ? "proof" : (KINDS[name] ?? "text"),
+      want: name === "evidence" ? "scene" : "",
+      proof: name === "evidence" ? "photo" : null,
+      hint: "",
       choices: ["lead", "members"].includes(name)
         ? ["消防队", "城管"].map((unit) => ({ value: unit, label: unit }))
         : [],
@@ -341,9 +352,27 @@ export function caseDetail(world: World, one: Case): CaseDetail {
     ],
     alarm_list: own,
     evidence: own.flatMap(evidenceOf),
+    wanted: [
+      {
+        id: "scene",
+        label: { zh: "现场照片", en: "Photo of the scene" },
+        kind: "photo",
+        required: true,
+        done: false,
+        itself: false,
+      },
+    ],
+    proofs: [],
     nearby: [],
     actions: [
-      { ...open, action: "accept", to: "in_progress", roles: ["grid_officer", "department"], needs: [] },
+      {
+        ...open,
+        forward: true,
+        action: "accept",
+        to: "in_progress",
+        roles: ["grid_officer", "department"],
+        needs: [],
+      },
       {
         ...open,
         action: "feedback",
@@ -356,7 +385,7 @@ export function caseDetail(world: World, one: Case): CaseDetail {
       { ...open, action: "defer", to: "deferred", roles: ["smart_centre"], needs: ["reason", "review"] },
       { ...open, action: "join", to: "joint", roles: ["smart_centre"], needs: ["lead", "members"] },
       { ...open, action: "note", to: one.state, roles: [], needs: ["note"] },
-    ].map((action) => formed(action as Omit<Action, "fields">)),
+    ].map((action) => formed(action as Omit<Action, "fields" | "label">)),
     rework: 0,
   };
 }

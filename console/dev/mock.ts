@@ -47,7 +47,7 @@ function overview(): Overview {
         title: one.rule_label,
         place: one.place_name,
         grid: one.grid,
-        person: "",
+        person: {},
       },
       ...(one.case
         ? [
@@ -60,7 +60,7 @@ function overview(): Overview {
               title: one.rule_label,
               place: one.place_name,
               grid: one.grid,
-              person: "go-07",
+              person: { zh: "go-07" },
             },
           ]
         : []),

@@ -1,10 +1,13 @@
 import { describe, expect, it } from "vitest";
 
-import type { Action, Evidence, Field } from "../src/api/types";
+import type { Action, Evidence, Field, Person, Wanted } from "../src/api/types";
+import { findPeople } from "../src/app/people";
 import { standing } from "../src/cases/due";
-import { cameraEvents, marksOf } from "../src/cases/evidence";
+import { cameraEvents, marksOf, proofsFor } from "../src/cases/evidence";
+import { told } from "../src/cases/history";
+import { peopleOf } from "../src/cases/people";
 import { missing, prefilled, requestOf, toggled } from "../src/cases/request";
-import { aCase, alarm } from "./samples";
+import { aCase, alarm, entry, officer, proof } from "./samples";
 
 const AT = (clock: string) => Date.parse(`2026-11-23T${clock}Z`);
 
@@ -57,6 +60,66 @@ describe("evidence", () => {
     const burst = Array.from({ length: 50 }, (_, n) => alarm({ id: `smoke:d-${n}#1` }));
     expect(marksOf([...burst, alarm({ rule: "temperature" })], (one) => one.rule)).toHaveLength(2);
   });
+
+  it("is marked in the colour of the worst that an alarm was", () => {
+    const [mark] = marksOf([alarm({ severity: "medium", worst: "critical" })], (one) => one.rule);
+    expect(mark?.tone).toBe("critical");
+  });
+});
+
+describe("what was shown", () => {
+  const scene: Wanted = {
+    id: "scene",
+    label: { zh: "现场照片" },
+    kind: "photo",
+    required: true,
+    done: true,
+    itself: false,
+  };
+
+  it("stands under what was asked for, the rest at the end", () => {
+    const rows = proofsFor({
+      wanted: [scene, { ...scene, id: "cause" }],
+      proofs: [proof(), proof({ want: "", text: "hot" }), proof({ text: "IMG_2044" })],
+    });
+    expect(rows.map((row) => [row.wanted?.id, row.proofs.map((one) => one.text)])).toEqual([
+      ["scene", ["IMG_2043", "IMG_2044"]],
+      ["cause", []],
+      [undefined, ["hot"]],
+    ]);
+  });
+});
+
+describe("a case's history", () => {
+  it("comes newest first and names who has the case where that changes", () => {
+    const lines = told([
+      entry({ seq: 2, holder_name: { zh: "李娜" } }),
+      entry({ seq: 1 }),
+      entry({ seq: 3, holder_name: { zh: "李娜" } }),
+      entry({ seq: 4, holder_name: {} }),
+    ]);
+    expect(lines.map((line) => [line.entry.seq, line.now?.["zh"]])).toEqual([
+      [4, undefined],
+      [3, undefined],
+      [2, "李娜"],
+      [1, "智慧中心"],
+    ]);
+  });
+});
+
+describe("people near a case", () => {
+  const brigade: Person = { ...officer, id: "d-1", name: "队员", role: "department", unit: "fire-team" };
+
+  it("are whoever has it, its officers, and the members of its unit", () => {
+    const case1 = aCase({ holder: "unit:fire-team", officer: { ...officer, id: "go-9" } });
+    expect(peopleOf(case1, [officer, brigade])).toEqual(["unit:fire-team", "go-9", "go-1", "d-1"]);
+  });
+
+  it("come first when somebody is looked for", () => {
+    const desk: Person = { ...officer, id: "so-1", name: "安", role: "safety_officer" };
+    const found = findPeople([desk, brigade, officer], "", "zh-CN", ["go-1", "d-1"]);
+    expect(found.map((one) => one.id)).toEqual(["go-1", "d-1", "so-1"]);
+  });
 });
 
 describe("an action", () => {
@@ -64,8 +127,17 @@ describe("an action", () => {
     name,
     label: name,
     kind,
+    want: "",
+    proof: null,
+    hint: "",
     choices: values.map((value) => ({ value, label: value })),
     required,
+  });
+  const proofOf = (want: string, proof: NonNullable<Field["proof"]>, required: boolean): Field => ({
+    ...field("evidence", "proof", [], required),
+    label: want,
+    want,
+    proof,
   });
   const action: Action = {
     action: "defer",
@@ -76,15 +148,31 @@ describe("an action", () => {
     fields: [
       field("reason", "text"),
       field("review", "date"),
-      field("evidence", "text"),
+      proofOf("scene", "photo", true),
+      proofOf("cause", "note", true),
+      proofOf("", "photo", false),
       field("note", "text", [], false),
     ],
     refused: "",
+    forward: true,
+    yours: true,
   };
 
   it("cannot be sent before everything needed is given", () => {
-    expect(missing(action, { reason: "x", evidence: " " })).toEqual(["review", "evidence"]);
-    expect(missing(action, { reason: "x", evidence: "photo:1", review: "2026-12-01" })).toEqual([]);
+    expect(missing(action, { reason: "x", "evidence:scene": " " })).toEqual(["review", "scene", "cause"]);
+    const given = { reason: "x", review: "2026-12-01", "evidence:scene": "IMG_1", "evidence:cause": "pan" };
+    expect(missing(action, given)).toEqual([]);
+  });
+
+  it("needs some evidence, no matter which, where none is named", () => {
+    const free = {
+      ...action,
+      needs: ["evidence"],
+      fields: [proofOf("", "photo", false), field("note", "text", [], false)],
+    };
+    expect(missing(free, {})).toEqual(["evidence"]);
+    expect(missing(free, { "evidence:": "IMG_1" })).toEqual([]);
+    expect(missing(free, { note: "put out" })).toEqual([]);
   });
 
   it("names the person who acts where they are one of those asked for", () => {
@@ -98,14 +186,24 @@ describe("an action", () => {
   });
 
   it("becomes a request with every field in its place", () => {
-    const fields = { reason: " 缺配件 ", review: "2026-12-01", evidence: "photo:1\n\nphoto:2\n", stray: "x" };
+    const fields = {
+      reason: " 缺配件 ",
+      review: "2026-12-01",
+      "evidence:scene": " IMG_1 ",
+      "evidence:cause": "油锅",
+      "evidence:": " ",
+      stray: "x",
+    };
     expect(requestOf(action, "sc-1", fields)).toEqual({
       action: "defer",
       actor: "sc-1",
       on_behalf_of: "",
       reason: "缺配件",
       note: "",
-      evidence: ["photo:1", "photo:2"],
+      evidence: [
+        { want: "scene", kind: "photo", text: "IMG_1" },
+        { want: "cause", kind: "note", text: "油锅" },
+      ],
       values: { review: "2026-12-01" },
     });
   });

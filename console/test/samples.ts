@@ -1,5 +1,5 @@
 /** Things of the API's shapes for tests, with only what a test is about given. */
-import type { Alarm, Case, Person } from "../src/api/types";
+import type { Alarm, Case, Entry, Person, Proof } from "../src/api/types";
 
 export function alarm(given: Partial<Alarm> = {}): Alarm {
   return {
@@ -7,6 +7,7 @@ export function alarm(given: Partial<Alarm> = {}): Alarm {
     rule: "smoke",
     rule_label: { zh: "烟雾报警", en: "Smoke" },
     severity: "critical",
+    worst: "critical",
     condition: "active",
     open: true,
     acknowledged: false,
@@ -54,6 +55,7 @@ export function aCase(given: Partial<Case> = {}): Case {
     building: "3",
     grid: "R1-03-01",
     grids: ["R1", "R1-03", "R1-03-01"],
+    place_officer: officer,
     officer,
     holder: "go-1",
     holder_name: { zh: "李娜", en: "李娜" },
@@ -62,7 +64,43 @@ export function aCase(given: Partial<Case> = {}): Case {
     due_at: "2026-11-23T13:00:00Z",
     closed_at: null,
     alarms: 1,
+    worst: "critical",
     drill: false,
+    ...given,
+  };
+}
+
+export function proof(given: Partial<Proof> = {}): Proof {
+  return {
+    time: "2026-11-23T12:10:00Z",
+    actor: "go-1",
+    actor_name: "李娜",
+    kind: "photo",
+    text: "IMG_2043",
+    want: "scene",
+    label: { zh: "现场照片", en: "The scene" },
+    void: false,
+    ...given,
+  };
+}
+
+export function entry(given: Partial<Entry> = {}): Entry {
+  return {
+    seq: 1,
+    time: "2026-11-23T12:00:00Z",
+    actor: "system",
+    actor_name: "",
+    role: "system",
+    on_behalf_of: "",
+    from_state: "new",
+    to_state: "filed",
+    action: "raise",
+    label: "Raise",
+    said: "",
+    reason: "",
+    note: "",
+    holder_name: { zh: "智慧中心", en: "smart centre" },
+    proofs: [],
     ...given,
   };
 }

@@ -6,18 +6,19 @@ from typing import Final, Literal
 from cases.case import Case
 from cases.guards import PRIORITIES
 from cases.lifecycle import Available
+from cases.proofs import asked
 from cases.states import LETTERS, Act, Letter
 from gateway.api.names import Names, both, labels, said
 from gateway.api.schemas import Choice, FieldOut
 from language import N_, translator
+from registry.categories import EvidenceKind
 from registry.site import Site
 
-Kind = Literal["text", "choice", "date", "duration", "flag", "people", "units", "case"]
+Kind = Literal["text", "choice", "date", "duration", "flag", "people", "units", "case", "proof"]
 
 _FIELDS: Final[Mapping[str, tuple[Kind, str]]] = {
     "reason": ("text", N_("Reason")),
     "note": ("text", N_("Note")),
-    "evidence": ("text", N_("Evidence")),
     "units": ("units", N_("Departments or teams")),
     "officer": ("people", N_("Officer")),
     "verifier": ("people", N_("Verifier")),
@@ -37,9 +38,19 @@ _MAY: Final[Mapping[Act, tuple[str, ...]]] = {
     Act.FILE: ("category",),
     Act.FEEDBACK: ("evidence",),
     Act.FINISH_TASK: ("evidence",),
+    Act.EVIDENCE: ("evidence",),
     Act.VERIFY: ("verifier",),
 }
 """What may be given although the life cycle does not need it."""
+
+_HINTS: Final[Mapping[EvidenceKind, str]] = {
+    EvidenceKind.NOTE: N_("In your own words"),
+    EvidenceKind.PHOTO: N_("Number or file name of the photo"),
+    EvidenceKind.READING: N_("What the instrument shows; not needed once every linked alarm is over"),
+    EvidenceKind.SIGNATURE: N_("Who signed, and the number of the paper"),
+}
+_ANOTHER: Final = N_("Another photo or paper")
+_ANOTHER_HINT: Final = N_("Its number or file name")
 
 
 class Forms:
@@ -56,9 +67,39 @@ class Forms:
         """Those needed first, then those that may be given, a note always."""
         may = [name for name in (*_MAY.get(action.act, ()), "note") if name not in action.needs]
         return [
-            *(self._field(case, name, required=True) for name in action.needs),
-            *(self._field(case, name, required=False) for name in may),
+            *self._fields(case, action.needs, required=True),
+            *self._fields(case, may, required=False),
         ]
+
+    def _fields(self, case: Case, names: Iterable[str], *, required: bool) -> Iterable[FieldOut]:
+        for name in names:
+            if name == "evidence":
+                yield from self._proofs(case, required=required)
+            else:
+                yield self._field(case, name, required=required)
+
+    def _proofs(self, case: Case, *, required: bool) -> Iterable[FieldOut]:
+        """One field for each wanted proof that is not there yet, and one for whatever else there is."""
+        for one in asked(case, case.proofs):
+            if not one.done:
+                wanted = one.wanted
+                yield FieldOut(
+                    name="evidence",
+                    want=wanted.id,
+                    label=said(wanted.label, self._language) or wanted.id,
+                    kind="proof",
+                    proof=wanted.kind,
+                    hint=self._say(_HINTS[wanted.kind]),
+                    required=required and wanted.required,
+                )
+        yield FieldOut(
+            name="evidence",
+            label=self._say(_ANOTHER),
+            kind="proof",
+            proof=EvidenceKind.PHOTO,
+            hint=self._say(_ANOTHER_HINT),
+            required=False,
+        )
 
     def _field(self, case: Case, name: str, *, required: bool) -> FieldOut:
         kind, label = _FIELDS[name]

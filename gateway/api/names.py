@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from cases.case import Case
 from language import N_, Message, translator
 from registry.devices import Device
 from registry.grids import Person
 from registry.site import Site
+from rules.findings import Severity
 from rules.model import Rule
 from rules.speech import SILENCE_SUFFIX
 
@@ -18,6 +20,12 @@ CENTRE: Final = "centre"
 UNIT: Final = "unit:"
 _SMART_CENTRE: Final = N_("smart centre")
 _SILENT: Final = N_("not heard")
+_SEVERITIES: Final = {
+    Severity.CRITICAL: N_("critical"),
+    Severity.HIGH: N_("high"),
+    Severity.MEDIUM: N_("medium"),
+    Severity.LOW: N_("low"),
+}
 _PEOPLE: Final = frozenset({"holder", "officer", "verifier", "person"})
 _TEAMS: Final = frozenset({"team", "teams"})
 _MORE: Final = " … (+"
@@ -84,8 +92,8 @@ class Names:
             words.append(translator(language)(_SILENT))
         return " · ".join(words)
 
-    def message(self, message: Message, language: str) -> Message:
-        """`message` with names where its values are ids."""
+    def message(self, message: Message, language: str, case: Case | None = None) -> Message:
+        """`message` with names where its values are ids; those of wanted proofs are the `case`'s."""
         values = dict(message.values)
         for field, value in message.values.items():
             if not isinstance(value, str):
@@ -96,12 +104,18 @@ class Names:
                 values[field] = self._alarms(value, language)
             elif field == "rule":
                 values[field] = said(self.rule(value), language)
+            elif field in ("before", "after"):
+                values[field] = translator(language)(_SEVERITIES[Severity(value)])
+            elif field == "wanted" and case is not None:
+                values[field] = self._wanted(value, case, language)
             elif field == "milestone":
                 values[field] = said(self._milestone(value), language)
             elif field in _PEOPLE:
                 values[field] = said(self.holder(value), language) or value
             elif field in _TEAMS:
-                values[field] = ", ".join(said(self.unit(team), language) for team in value.split(", "))
+                values[field] = _comma(language).join(
+                    said(self.unit(team), language) for team in value.split(", ")
+                )
         return Message(message.template, values)
 
     def note(self, note: str) -> str:
@@ -115,14 +129,22 @@ class Names:
 
     def _alarms(self, alarms: str, language: str) -> str:
         listed, more, count = alarms.partition(_MORE)
-        comma = "、" if language.startswith("zh") else ", "
-        return comma.join(self.alarm(alarm, language) for alarm in listed.split(", ")) + more + count
+        named = (self.alarm(alarm, language) for alarm in listed.split(", "))
+        return _comma(language).join(named) + more + count
+
+    def _wanted(self, wanted: str, case: Case, language: str) -> str:
+        names = {one.id: said(one.label, language) or one.id for one in case.terms.evidence}
+        return _comma(language).join(names.get(one, one) for one in wanted.split(", "))
 
     def _key(self, part: str, language: str) -> str:
         device = self._site.devices.get(part)
         if device is not None:
             return said(self.device(device), language)
         return said(self.place(part), language) if part in self._site.places else part
+
+
+def _comma(language: str) -> str:
+    return "、" if language.startswith("zh") else ", "
 
 
 def both(name: str) -> Text:

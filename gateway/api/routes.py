@@ -158,10 +158,15 @@ async def cases(
     return await view.cases.page(chosen, Paging(after, limit))
 
 
-@router.get("/cases/{number}", tags=["cases"])
-async def case(number: str, view: Viewing, language: Language) -> schemas.CaseDetail:
+@router.get("/cases/{number}", tags=["cases"], responses=responses(409))
+async def case(
+    number: str,
+    view: Viewing,
+    language: Language,
+    actor: Annotated[str, Query(description="Whose actions: what this person may do.", max_length=100)] = "",
+) -> schemas.CaseDetail:
     """One case: evidence, alarms, history, and what may be done next."""
-    return await view.cases.one(number, language)
+    return await view.cases.one(number, language, actor)
 
 
 @router.post("/cases/{number}/actions", tags=["cases"], responses=responses(409, 413))

@@ -7,7 +7,8 @@ from typing import Any
 
 from cases.alarms import Alarm
 from cases.case import Case, Entry
-from cases.store import FindingRow
+from cases.states import ACT_NAMES
+from cases.store import CaseFile, FindingRow
 from gateway.api import schemas
 from gateway.api.limits import limits_of
 from gateway.api.names import TAGS, Names, both
@@ -16,6 +17,7 @@ from language import translator
 from readings.lanes import Lane
 from readings.quality import Quality
 from readings.sample import Scalar
+from registry.categories import EvidenceKind
 from registry.device_types import DeviceType, Kind, Point
 from registry.devices import Device
 from registry.grids import Person
@@ -117,6 +119,7 @@ class Showing:
             "rule": alarm.rule,
             "rule_label": self.names.rule(alarm.rule),
             "severity": alarm.severity,
+            "worst": alarm.worst,
             "condition": alarm.condition,
             "open": alarm.open,
             "acknowledged": alarm.acknowledged,
@@ -160,7 +163,7 @@ class Showing:
 
     def case_fields(self, case: Case, now: int) -> dict[str, Any]:
         """What list and page of a case have in common."""
-        officer = self.site.people.get(case.officer)
+        people = self.site.people
         return {
             "number": case.id,
             "title": {language: translator(tag)(case.title_in(language)) for language, tag in TAGS},
@@ -175,7 +178,8 @@ class Showing:
             "building": case.building,
             "grid": case.grids[2] if len(case.grids) > 2 else "",
             "grids": [grid for grid in case.grids if grid],
-            "officer": self.person(officer),
+            "place_officer": self.person(people.get(case.place_officer)),
+            "officer": self.person(people.get(case.officer)),
             "holder": case.holder,
             "holder_name": self.names.holder(case.holder),
             "opened_at": instant(case.opened),
@@ -183,11 +187,14 @@ class Showing:
             "due_at": maybe_instant(case.clock.due),
             "closed_at": maybe_instant(case.closed),
             "alarms": case.alarms,
+            "worst": case.worst,
             "drill": case.drill,
         }
 
-    def entry(self, number: int, entry: Entry, language: str) -> schemas.EntryOut:
-        """A line of a case's history; the system's own sentences in `language`."""
+    def entry(
+        self, number: int, entry: Entry, proofs: Sequence[schemas.ProofOut], language: str
+    ) -> schemas.EntryOut:
+        """A line of a case's history with what was shown; the system's own sentences in `language`."""
         message, note = entry.message, entry.note
         said = ""
         if message is not None:
@@ -202,9 +209,31 @@ class Showing:
             from_state=entry.from_state.value,
             to_state=entry.to_state.value,
             action=entry.act.value,
+            label=translator(language)(ACT_NAMES[entry.act]),
+            said=said,
             reason=entry.reason,
-            note=" ".join(part for part in (said, note) if part),
+            note=note,
+            holder_name=self.names.holder(entry.holder),
+            proofs=list(proofs),
         )
+
+    def proofs(self, file: CaseFile) -> list[schemas.ProofOut]:
+        """What people have shown for a case; what counts no more is marked."""
+        labels = {wanted.id: dict(wanted.label) for wanted in file.case.terms.evidence}
+        standing = {(proof.time, proof.actor, proof.want, proof.text) for proof in file.case.proofs}
+        return [
+            schemas.ProofOut(
+                time=instant(row.time),
+                actor=row.actor,
+                actor_name=self.names.person(row.actor),
+                kind=EvidenceKind(row.kind),
+                text=row.text,
+                want=row.want,
+                label=labels.get(row.want, {}),
+                void=(row.time, row.actor, row.want, row.text) not in standing,
+            )
+            for row in file.proofs
+        ]
 
     def point(self, point: Point) -> schemas.PointOut:
         """What a point means."""

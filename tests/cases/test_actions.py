@@ -20,7 +20,7 @@ def test_everything_that_an_action_may_need_is_understood(story):
         on_behalf_of="so",
         reason=" big ",
         note="see photo",
-        evidence=["photo:2026/a.jpg", "scene=photo:b.jpg", "just words: really", " "],
+        evidence=[Proof(EvidenceKind.PHOTO, " 2026/a.jpg ", "scene"), Proof(EvidenceKind.NOTE, " ")],
         values={
             "lead": "fire-team",
             "members": "city, parks、police".replace("、", ","),
@@ -37,11 +37,7 @@ def test_everything_that_an_action_may_need_is_understood(story):
     assert action.review == story.at("2026-11-30 09:00")
     assert action.extend_by == Length(1, 4 * 3600.0)
     assert (action.standard_met, action.parent_id, action.milestone) == (True, "BH-1", "arrived")
-    assert action.evidence == (
-        Proof(EvidenceKind.PHOTO, "2026/a.jpg"),
-        Proof(EvidenceKind.PHOTO, "b.jpg", "scene"),
-        Proof(EvidenceKind.NOTE, "just words: really"),
-    )
+    assert action.evidence == (Proof(EvidenceKind.PHOTO, "2026/a.jpg", "scene"),)
 
 
 @pytest.mark.parametrize(

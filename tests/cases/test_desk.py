@@ -476,6 +476,28 @@ def test_a_resident_reports_and_the_grid_takes_it(story):
         story.desk.file(tx, Report(category="upkeep", place="nowhere"), story.who("c1"), story.now)
 
 
+def test_a_proof_is_of_the_kind_that_is_wanted_and_for_nothing_else(story):
+    number = story.raised("s1").opened[0]
+    with pytest.raises(Refused, match="no proof `colour`"):
+        story.act(number, Act.EVIDENCE, "g3", evidence=(Proof(EvidenceKind.NOTE, "x", "colour"),))
+    case = story.act(number, Act.EVIDENCE, "g3", evidence=(Proof(EvidenceKind.NOTE, "IMG 7", "scene"),))
+    assert case.proofs[0].kind is EvidenceKind.PHOTO
+
+
+def test_what_people_have_shown_is_found_among_any_number_of_findings(story):
+    number = story.raised("s1").opened[0]
+    labels = story.finding("s1").labels
+    story.report(*(story.finding(f"x{one}", labels={**labels, "device": f"x{one}"}) for one in range(300)))
+    story.act(number, Act.EVIDENCE, "g3", evidence=(Proof(EvidenceKind.PHOTO, "IMG 7", "scene"),), note="hot")
+    with story.store.reading() as books:
+        file = books.case(number)
+    assert [(piece.text, piece.want, piece.actor) for piece in file.proofs] == [
+        ("IMG 7", "scene", "g3"),
+        ("hot", "", "g3"),
+    ]
+    assert (len(file.evidence), file.evidence_total) == (200, 301)
+
+
 def test_an_unknown_case_person_parent_or_category_is_named(story):
     number = story.raised("s1", rule="damp").opened[0]
     with pytest.raises(NoSuchCase, match="BH-1"):

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from cases import sla
 from cases.case import RESIDENT, SYSTEM, Action, Actor, Case, Proof, Refused, Standing, Task, Terms, Wanted
 from cases.guards import Guard
-from cases.lifecycle import SYSTEM_ONLY, advance, available_actions, state_name, tick
+from cases.lifecycle import SYSTEM_ONLY, advance, available_actions, tick
+from cases.proofs import asked
 from cases.states import ACT_NAMES, ENDED, LETTERS, OPEN, STATE_NAMES, Act, Letter, Rank, State
 from cases.table import TABLE, Row
 from language import Message
@@ -264,7 +265,7 @@ BREAKS: dict[str, list[tuple[Breaking, str]]] = {
         (_action(parent=replace(case_in(State.CLOSED), id="BH-2")), "BH-2 is over"),
     ],
     "note": [(_action(note=""), "Write the note")],
-    "shown": [(_action(evidence=()), "Add a photo")],
+    "shown": [(_action(evidence=(), note=""), "Add a photo")],
     "priority": [(_action(priority="P9"), "Choose a priority")],
     "milestone": [
         (_action(milestone="x"), "which milestone is reached: arrived"),
@@ -323,7 +324,6 @@ def test_every_state_act_and_role_has_its_words():
     assert STATE_NAMES.keys() == set(State)
     assert ACT_NAMES.keys() == set(Act) - {Act.ADOPT} | {Act.ADOPT}
     assert set(Role) <= LETTERS.keys()
-    assert state_name(State.JOINT) == "Joint handling"
 
 
 # ------------------------------------------------------------------------------------- small stories
@@ -472,6 +472,30 @@ def test_a_reading_counts_as_evidence_once_every_linked_alarm_is_over():
     assert done(replace(case, standing=()), Act.FEEDBACK, Letter.GRID, note="ok").state is State.FEEDBACK
 
 
+def test_a_grid_officer_who_accepts_is_the_one_responsible_and_the_place_keeps_its_own():
+    case = done(case_in(State.FILED), Act.DISPATCH, Letter.SENSOR)
+    for _ in range(2):
+        case = tick(case, case.accept_by)[-1].case
+    assert (case.officer, case.holder) == ("g1", "g1")
+    case = done(case, Act.ACCEPT, Letter.GRID, NOW + HOUR)
+    assert (case.officer, case.holder, case.level, case.place_officer) == ("g3", "g3", 3, "g3")
+    case = done(case_in(State.DISPATCHED), Act.ACCEPT, Letter.DEPARTMENT)
+    assert (case.officer, case.holder) == ("g3", "d1")
+
+
+def test_a_proof_for_none_answers_what_is_required_first():
+    wanted = (
+        Wanted("view", EvidenceKind.PHOTO, False, {}),
+        Wanted("scene", EvidenceKind.PHOTO, True, {}),
+        Wanted("cause", EvidenceKind.NOTE, True, {}),
+    )
+    case = replace(case_in(State.IN_PROGRESS), terms=replace(TERMS, evidence=wanted))
+    found = {one.wanted.id: one.done for one in asked(case, (PHOTO,))}
+    assert found == {"view": False, "scene": True, "cause": False}
+    both = asked(case, (PHOTO, Proof(EvidenceKind.PHOTO, "b", "view")))
+    assert [one.by.text if one.by else None for one in both] == ["b", "scene.jpg", None]
+
+
 # ---------------------------------------------------------------------------------- what may be done
 
 
@@ -495,6 +519,22 @@ def test_available_actions_are_those_that_advance_takes_and_no_others(state):
                 else:
                     assert offered[act].to is outcome.case.state
                     assert offered[act].refused is None
+
+
+def test_what_takes_a_case_on_is_offered_first_and_nobody_may_accept_twice():
+    case = done(case_in(State.DISPATCHED), Act.ACCEPT, Letter.GRID)
+    near = available_actions(case, PEOPLE[Letter.GRID], NOW)
+    assert (near[0].act, near[0].forward) == (Act.FEEDBACK, True)
+    assert Act.ACCEPT not in {one.act for one in near}
+    brigade = available_actions(case, PEOPLE[Letter.DEPARTMENT], NOW)
+    assert [one.act for one in brigade[:2]] == [Act.FEEDBACK, Act.ACCEPT]
+    assert not any(one.forward for one in brigade[2:])
+
+
+@pytest.mark.parametrize("state", sorted(OPEN))
+def test_every_open_state_has_a_way_forward(state):
+    case = replace(case_in(state), resume_to=State.IN_PROGRESS)
+    assert available_actions(case)[0].forward
 
 
 def test_what_is_missing_is_said_before_anybody_is_refused():

@@ -26,7 +26,7 @@ from ingest.stores.embedded import EmbeddedStore
 from ingest.stores.embedded_reader import EmbeddedHistory
 from language import Message
 from readings import Lane, Reading, ReadingBatch
-from registry.categories import Category, Milestone
+from registry.categories import Category, EvidenceKind, EvidenceWanted, Milestone
 from registry.device_types import DeviceType, Kind, Point
 from registry.devices import Device, EdgeWiring
 from registry.grids import Grid, GridKind, Person, Place, Role, Unit
@@ -68,6 +68,14 @@ def small_site() -> Site:
                 closing_standard="No smoke.",
                 unit="fire-team",
                 milestones=(Milestone(id="arrived", label={"zh": "到场", "en": "Arrived"}, within="10m"),),
+                evidence=(
+                    EvidenceWanted(
+                        id="scene", label={"zh": "现场照片", "en": "The scene"}, kind=EvidenceKind.PHOTO
+                    ),
+                    EvidenceWanted(
+                        id="quiet", label={"zh": "读数正常", "en": "Quiet"}, kind=EvidenceKind.READING
+                    ),
+                ),
             )
         ],
         types=[
@@ -136,6 +144,8 @@ class Gateway:
     ingest: dict[str, dict[str, Any] | Exception] = field(default_factory=dict)
     """What the ingest process answers to each command."""
     refuse: Message | None = None
+    acted: int = 0
+    """How often people have acted on cases, a second apart."""
 
     def find(self, device: str = "s1", rule: str = "smoke", **rest: Any) -> None:
         """The engine finds something."""
@@ -215,8 +225,9 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
         made.commands.append(asked)
 
     async def act(number: str, action: Action) -> None:
+        made.acted += 1
         with store.transaction() as tx:
-            desk.act(tx, number, action, NOW)
+            desk.act(tx, number, action, NOW + made.acted * SECOND)
 
     async def ask(name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         answer = made.ingest[name]

@@ -145,13 +145,13 @@ async def test_a_case_names_people_and_things_instead_of_ids(gateway: Gateway) -
     case = await one_case(gateway)
     assert case["holder"] == "g3"
     assert case["holder_name"]["en"] == "Near"
-    found = next(line["note"] for line in case["history"] if line["action"] == "raise")
+    found = next(line["said"] for line in case["history"] if line["action"] == "raise")
     assert "Smoke alarm" in found
     assert "Kitchen Smoke detector" in found
     assert "s1" not in found
     changes = {change["kind"]: change for change in (await gateway.get("overview"))["changes"]}
     assert changes["alarm"]["place"]["en"] == "Kitchen"
-    assert changes["case"]["person"] == "Near"
+    assert changes["case"]["person"]["en"] == "Near"
 
 
 async def test_an_actions_form_offers_real_choices(gateway: Gateway) -> None:

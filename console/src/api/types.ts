@@ -30,6 +30,7 @@ export type Overview = Schemas["OverviewOut"];
 export type Person = Schemas["PersonOut"];
 export type Point = Schemas["PointOut"];
 export type Problem = Schemas["Problem"];
+export type Proof = Schemas["ProofOut"];
 export type Quarantined = Schemas["QuarantineOut"];
 export type Role = Schemas["Role"];
 export type Rule = Schemas["RuleOut"];
@@ -39,7 +40,9 @@ export type Severity = Schemas["Severity"];
 export type Site = Schemas["SiteOut"];
 export type System = Schemas["SystemOut"];
 export type Tile = Schemas["Tile"];
+export type Unit = Schemas["UnitOut"];
 export type Value = Schemas["Value"];
+export type Wanted = Schemas["WantedOut"];
 
 /** A name by language, `{zh, en}`. */
 export type Text = Record<string, string>;

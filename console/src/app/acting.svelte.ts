@@ -3,6 +3,8 @@ import { prefs } from "./prefs.svelte";
 
 class Acting {
   choosing = $state(false);
+  /** Ids of people who have to do with what the page shows: offered first. */
+  likely = $state.raw<readonly string[]>([]);
   #then: ((actor: string) => void) | null = null;
 
   /** Do `then` with the actor's id; when nobody is chosen yet, after somebody was. */
@@ -10,6 +12,12 @@ class Acting {
     if (prefs.actor) return then(prefs.actor);
     this.#then = then;
     this.choosing = true;
+  }
+
+  /** Say who has to do with what the page shows; returns how to take it back. */
+  near(people: readonly string[]): () => void {
+    this.likely = people;
+    return () => (this.likely = []);
   }
 
   choose(actor: string): void {

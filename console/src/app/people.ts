@@ -12,10 +12,21 @@ const ROLES: readonly Role[] = [
   "viewer",
 ];
 
-/** People whose name, id or unit contains `text`, by role and then name. */
-export function findPeople(people: Iterable<Person>, text: string, language: string): Person[] {
+/** People whose name, id or unit contains `text`: those of `likely` in its order, then by role and name. */
+export function findPeople(
+  people: Iterable<Person>,
+  text: string,
+  language: string,
+  likely: readonly string[] = [],
+): Person[] {
   const wanted = text.trim().toLowerCase();
+  const place = (one: Person) => (likely.includes(one.id) ? likely.indexOf(one.id) : likely.length);
   return [...people]
     .filter((one) => [one.name, one.id, one.unit].some((part) => part.toLowerCase().includes(wanted)))
-    .sort((a, b) => ROLES.indexOf(a.role) - ROLES.indexOf(b.role) || a.name.localeCompare(b.name, language));
+    .sort(
+      (a, b) =>
+        place(a) - place(b) ||
+        ROLES.indexOf(a.role) - ROLES.indexOf(b.role) ||
+        a.name.localeCompare(b.name, language),
+    );
 }

@@ -1,6 +1,6 @@
 /** The community, loaded once: grids, people, categories, rules, and names by language. */
 import { api, asked } from "../api/client";
-import type { Grid, Person, Site, Text } from "../api/types";
+import type { Grid, Person, Site, Text, Unit } from "../api/types";
 import { childrenOf } from "./grids";
 import { Load } from "./load.svelte";
 import { prefs } from "./prefs.svelte";
@@ -20,6 +20,9 @@ class SiteStore {
   );
   readonly people: ReadonlyMap<string, Person> = $derived(
     new Map(this.load.data?.people.map((person) => [person.id, person])),
+  );
+  readonly units: ReadonlyMap<string, Unit> = $derived(
+    new Map(this.load.data?.units.map((unit) => [unit.id, unit])),
   );
   readonly children: ReadonlyMap<string, readonly Grid[]> = $derived(childrenOf(this.load.data?.grids ?? []));
 
@@ -57,7 +60,7 @@ class SiteStore {
 
   /** What people call a department or team. */
   unitName(id: string): string {
-    const unit = this.load.data?.units.find((one) => one.id === id);
+    const unit = this.units.get(id);
     return unit ? this.say(unit.name) : id;
   }
 

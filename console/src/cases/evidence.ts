@@ -1,14 +1,14 @@
-/** What a case shows as evidence: marks on its charts and what cameras saw. Pure. */
-import type { Alarm, Evidence } from "../api/types";
+/** What a case shows as evidence: marks on its charts, what cameras saw, what people have shown. Pure. */
+import type { Alarm, CaseDetail, Evidence, Proof, Wanted } from "../api/types";
 import type { Mark } from "../charts/options";
 
-/** A mark where each alarm was raised; alarms of one moment and rule share one. */
+/** A mark where each alarm was raised, in the colour of its worst; alarms of one moment and rule share one. */
 export function marksOf(alarms: readonly Alarm[], label: (alarm: Alarm) => string): Mark[] {
   const found = new Map<string, Mark>();
   for (const alarm of alarms) {
     const at = Date.parse(alarm.raised_at);
     const key = `${alarm.rule} ${Math.floor(at / 10_000)}`;
-    if (!found.has(key)) found.set(key, { at, label: label(alarm), tone: alarm.severity });
+    if (!found.has(key)) found.set(key, { at, label: label(alarm), tone: alarm.worst });
   }
   return [...found.values()].sort((a, b) => a.at - b.at);
 }
@@ -45,4 +45,21 @@ export function cameraEvents(evidence: readonly Evidence[]): Seen[] {
     found.set(one.event, seen);
   }
   return [...found.values()].sort((a, b) => Date.parse(b.time) - Date.parse(a.time));
+}
+
+export interface Shown {
+  /** The proof that was asked for; null for whatever else was shown. */
+  wanted: Wanted | null;
+  proofs: Proof[];
+}
+
+/** Each proof that is wanted with what was given for it, then the rest. */
+export function proofsFor(of: Pick<CaseDetail, "wanted" | "proofs">): Shown[] {
+  const known = new Set(of.wanted.map((one) => one.id));
+  const rows: Shown[] = of.wanted.map((wanted) => ({
+    wanted,
+    proofs: of.proofs.filter((one) => one.want === wanted.id),
+  }));
+  const rest = of.proofs.filter((one) => !known.has(one.want));
+  return rest.length ? [...rows, { wanted: null, proofs: rest }] : rows;
 }

@@ -4,6 +4,11 @@ import type { Action, CaseAction, Field } from "../api/types";
 /** Fields that have a place of their own in the body; the others travel in `values`. */
 const OWN: readonly string[] = ["reason", "note", "evidence"];
 
+/** What a form keeps a field's value under: there is one field of evidence for each proof. */
+export function keyOf(field: Field): string {
+  return field.kind === "proof" ? `${field.name}:${field.want}` : field.name;
+}
+
 /** Several ids in one text, as they travel. */
 export function chosen(value: string): string[] {
   return value.split(",").filter(Boolean);
@@ -20,32 +25,38 @@ export function prefilled(fields: readonly Field[], actor: string): Record<strin
   return Object.fromEntries(
     fields
       .filter((one) => one.kind === "people" && one.choices.some((choice) => choice.value === actor))
-      .map((one) => [one.name, actor]),
+      .map((one) => [keyOf(one), actor]),
   );
 }
 
+type Given = Readonly<Record<string, string>>;
+
+const given = (fields: Given, field: Field) => (fields[keyOf(field)] ?? "").trim();
+
 /** Labels of what must be given and is not; a browser does not check groups of boxes by itself. */
-export function missing(action: Action, fields: Readonly<Record<string, string>>): string[] {
-  return action.fields.filter((one) => one.required && !fields[one.name]?.trim()).map((one) => one.name);
+export function missing(action: Action, fields: Given): string[] {
+  const absent = action.fields.filter((one) => one.required && !given(fields, one)).map((one) => one.label);
+  return absent.length || shows(action, fields) ? absent : ["evidence"];
 }
 
-export function requestOf(
-  action: Action,
-  actor: string,
-  fields: Readonly<Record<string, string>>,
-): CaseAction {
+/** Whether some evidence is given where some, no matter which, is needed. A note counts as evidence. */
+function shows(action: Action, fields: Given): boolean {
+  if (!action.needs.includes("evidence")) return true;
+  const proofs = action.fields.filter((one) => one.kind === "proof" || one.name === "note");
+  return proofs.some((one) => given(fields, one));
+}
+
+export function requestOf(action: Action, actor: string, fields: Given): CaseAction {
   const text = (name: string) => (fields[name] ?? "").trim();
-  const others = action.fields.map((one) => one.name).filter((name) => !OWN.includes(name) && text(name));
+  const others = action.fields.filter((one) => !OWN.includes(one.name) && given(fields, one));
+  const proofs = action.fields.filter((one) => one.kind === "proof" && given(fields, one));
   return {
     action: action.action,
     actor,
     on_behalf_of: "",
     reason: text("reason"),
     note: text("note"),
-    evidence: text("evidence")
-      .split("\n")
-      .map((line) => line.trim())
-      .filter(Boolean),
-    values: Object.fromEntries(others.map((name) => [name, text(name)])),
+    evidence: proofs.map((one) => ({ want: one.want, kind: one.proof ?? "note", text: given(fields, one) })),
+    values: Object.fromEntries(others.map((one) => [one.name, given(fields, one)])),
   };
 }

@@ -10,8 +10,11 @@ from gateway.api.schemas.cases import (
     CasePage,
     Choice,
     EntryOut,
+    EvidenceIn,
     FieldOut,
     NearbyOut,
+    ProofOut,
+    WantedOut,
 )
 from gateway.api.schemas.devices import (
     DeviceDetail,
@@ -60,6 +63,7 @@ __all__ = [
     "DeviceState",
     "EdgeOut",
     "EntryOut",
+    "EvidenceIn",
     "EvidenceOut",
     "FieldOut",
     "FindingOut",
@@ -76,6 +80,7 @@ __all__ = [
     "PointOut",
     "Problem",
     "ProcessOut",
+    "ProofOut",
     "QuarantineOut",
     "Queue",
     "Rate",
@@ -90,4 +95,5 @@ __all__ = [
     "Totals",
     "UnitOut",
     "Value",
+    "WantedOut",
 ]

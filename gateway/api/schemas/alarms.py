@@ -28,7 +28,8 @@ class AlarmOut(Schema):
     id: str = Field(examples=["smoke:d-000123#1"])
     rule: str
     rule_label: Text
-    severity: Severity
+    severity: Severity = Field(description="How bad it is now.")
+    worst: Severity = Field(description="The worst it ever was.")
     condition: Condition
     open: bool = Field(description="Firing, latched, or cleared but not acknowledged.")
     acknowledged: bool

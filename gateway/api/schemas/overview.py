@@ -54,7 +54,7 @@ class Change(Schema):
     title: Text
     place: Text
     grid: str = ""
-    person: str = Field("", description="Name of who did it, or who has the case.")
+    person: Text = Field({}, description="Who acknowledged the alarm, or who has the case now.")
 
 
 class OverviewOut(Schema):

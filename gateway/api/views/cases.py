@@ -1,16 +1,19 @@
 """Cases, and what people do with them."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime
 from typing import Final
 
 from cases.actions import parse
-from cases.case import Action, Case, Refused
+from cases.case import Action, Actor, Case, Proof, Refused
 from cases.lifecycle import available_actions
+from cases.proofs import asked
 from cases.store import CaseFile, CaseFilter, StoreUnavailable
 from gateway.api import schemas
 from gateway.api.forms import Forms
 from gateway.api.problems import Conflict, NotFound
-from gateway.api.showing import maybe_instant
+from gateway.api.showing import instant, maybe_instant
 from gateway.api.surroundings import neighbours
 from gateway.api.views.context import Context, Paging, unavailable
 from language import translator
@@ -41,46 +44,87 @@ class CaseViews:
 
         return await self._context.ask(ask)
 
-    async def one(self, number: str, language: str) -> schemas.CaseDetail:
-        """One case's page."""
+    async def one(self, number: str, language: str, actor_id: str = "") -> schemas.CaseDetail:
+        """One case's page; with `actor_id` its actions are those of that person."""
+        actor = self._context.actor(actor_id) if actor_id else None
+        return self._shown(*await self._context.ask(lambda: self._file(number)), language, actor)
 
-        def ask() -> tuple[CaseFile, list[Case]]:
-            with self._context.store.reading() as reading:
-                file = reading.case(number)
-                if file is None:
-                    raise NotFound(f"case {number}")
-                near = CaseFilter(grid=next(filter(None, file.case.grids), ""))
-                return file, reading.cases(near, limit=NEAR).items
+    def _file(self, number: str) -> tuple[CaseFile, list[Case]]:
+        """A case, and others near it."""
+        with self._context.store.reading() as reading:
+            file = reading.case(number)
+            if file is None:
+                raise NotFound(f"case {number}")
+            near = CaseFilter(grid=next(filter(None, file.case.grids), ""))
+            return file, reading.cases(near, limit=NEAR).items
 
-        return self._shown(*await self._context.ask(ask), language)
-
-    def _shown(self, file: CaseFile, near: Sequence[Case], language: str) -> schemas.CaseDetail:
-        case, say, now = file.case, translator(language), self._context.clock()
-        names = self._context.showing.names
-        forms = Forms(self._context.site, names, language, near)
+    def _shown(
+        self, file: CaseFile, near: Sequence[Case], language: str, actor: Actor | None
+    ) -> schemas.CaseDetail:
+        case, showing = file.case, self._context.showing
         readings: dict[Evidence, None] = {one: None for row in file.evidence for one in row.readings}
+        proofs = showing.proofs(file)
         return schemas.CaseDetail(
-            **self._context.showing.case_fields(case, now),
+            **showing.case_fields(case, self._context.clock()),
             closing_standard=dict(case.terms.closing_standard),
             accept_by=maybe_instant(case.accept_by),
-            history=[self._context.showing.entry(row.number, row.entry, language) for row in file.history],
-            alarm_list=[self._context.showing.alarm(alarm) for alarm in file.alarms],
-            evidence=[self._context.showing.evidence(one) for one in readings],
-            nearby=self._nearby(case.place, {(one.device, one.point) for one in readings}),
-            actions=[
-                schemas.ActionOut(
-                    action=action.act.value,
-                    label=say(action.label),
-                    to=action.to.value,
-                    roles=list(action.roles),
-                    needs=list(action.needs),
-                    fields=forms.fields(case, action),
-                    refused=say(names.message(action.refused, language)) if action.refused else "",
+            history=self._history(file, proofs, language),
+            alarm_list=[showing.alarm(alarm) for alarm in file.alarms],
+            evidence=[showing.evidence(one) for one in readings],
+            wanted=[
+                schemas.WantedOut(
+                    id=one.wanted.id,
+                    label=dict(one.wanted.label),
+                    kind=one.wanted.kind,
+                    required=one.wanted.required,
+                    done=one.done,
+                    itself=one.itself,
                 )
-                for action in available_actions(case, None, now)
+                for one in asked(case, case.proofs)
             ],
+            proofs=proofs,
+            nearby=self._nearby(case.place, {(one.device, one.point) for one in readings}),
+            actions=self._actions(case, near, language, actor),
             rework=case.rework,
         )
+
+    def _history(
+        self, file: CaseFile, proofs: Sequence[schemas.ProofOut], language: str
+    ) -> list[schemas.EntryOut]:
+        given: defaultdict[tuple[datetime, str], list[schemas.ProofOut]] = defaultdict(list)
+        for proof in proofs:
+            given[proof.time, proof.actor].append(proof)
+        lines = []
+        for row in file.history:
+            entry = row.entry
+            shown = [one for one in given[instant(entry.time), entry.actor] if one.text != entry.note]
+            lines.append(self._context.showing.entry(row.number, entry, shown, language))
+        return lines
+
+    def _actions(
+        self, case: Case, near: Sequence[Case], language: str, actor: Actor | None
+    ) -> list[schemas.ActionOut]:
+        """What may be done: first by `actor`, then what is only for others."""
+        now, say, names = self._context.clock(), translator(language), self._context.showing.names
+        forms = Forms(self._context.site, names, language, near)
+        mine = available_actions(case, actor, now)
+        others = [] if actor is None else available_actions(case, None, now)
+        return [
+            schemas.ActionOut(
+                action=action.act.value,
+                label=say(action.label),
+                to=action.to.value,
+                roles=list(action.roles),
+                needs=list(action.needs),
+                fields=forms.fields(case, action),
+                refused=say(names.message(action.refused, language, case)) if action.refused else "",
+                forward=action.forward,
+                yours=yours,
+            )
+            for found, yours in ((mine, True), (others, False))
+            for action in found
+            if yours or (actor is not None and actor.role not in action.roles)
+        ]
 
     def _nearby(self, place: str, known: Collection[tuple[str, str]]) -> list[schemas.NearbyOut]:
         return [
@@ -95,7 +139,7 @@ class CaseViews:
 
     async def act(self, number: str, action: schemas.CaseAction, language: str) -> schemas.CaseDetail:
         """Do something with a case."""
-        await self.one(number, language)
+        file, _ = await self._context.ask(lambda: self._file(number))
         actor = self._context.actor(action.actor)
         try:
             parsed = parse(
@@ -105,13 +149,13 @@ class CaseViews:
                 on_behalf_of=action.on_behalf_of,
                 reason=action.reason,
                 note=action.note,
-                evidence=action.evidence,
+                evidence=[Proof(one.kind, one.text, one.want) for one in action.evidence],
                 values=action.values,
             )
             await self._act(number, parsed)
         except Refused as refused:
             names = self._context.showing.names
-            raise Conflict(names.message(refused.message, language)) from refused
+            raise Conflict(names.message(refused.message, language, file.case)) from refused
         except StoreUnavailable as error:
             raise unavailable(error) from error
-        return await self.one(number, language)
+        return await self.one(number, language, action.actor)

@@ -99,7 +99,7 @@ class OverviewViews:
                 title=shown.rule_label,
                 place=shown.place_name,
                 grid=shown.grid,
-                person=self._context.showing.names.person(alarm.acknowledged_by),
+                person=self._context.showing.names.holder(alarm.acknowledged_by),
             )
         file = ask.case(changed.id, evidence=0, alarms=0)
         if file is None:
@@ -113,7 +113,7 @@ class OverviewViews:
             title=shown_case.title,
             place=shown_case.place_name,
             grid=shown_case.grid,
-            person=shown_case.officer.name if shown_case.officer else "",
+            person=shown_case.holder_name,
         )
 
     def forget(self) -> None:
