@@ -1,4 +1,7 @@
-"""The message bus of ``gridwarden up``: one NATS server, started again when it ends by itself."""
+"""The message bus of ``gridwarden up``: one NATS server, started again when it ends by itself.
+
+And when it says that it cannot go on: a stream that met a full disk once fails until then.
+"""
 
 import asyncio
 import socket
@@ -9,6 +12,7 @@ from typing import Final
 from gridwarden.console_text import tell, translate
 from gridwarden.own_names import own_names
 from ingest.bus import Bus, BusUnavailable
+from ingest.disk import space_of
 from ingest.doorkeeper import Doorkeeper
 from ingest.nats_config import ServerPorts
 from ingest.nats_files import ServerError
@@ -19,6 +23,12 @@ LOOK_SECONDS: Final = 0.2
 PAUSE_SECONDS: Final = 0.5
 PARTITION: Final = 0
 LONGEST_PAUSE: Final = 10.0
+HEALTH_SECONDS: Final = 1.0
+ILL_SECONDS: Final = 3.0
+"""It says so long that it cannot go on before it is started again; longer each time."""
+LONGEST_ILLNESS: Final = 60.0
+ROOM_BYTES: Final = 1 << 20
+"""Without so much room on its disk it would only fall ill again."""
 
 
 class MessageBus:
@@ -81,21 +91,39 @@ class MessageBus:
         self.server.stop()
 
     async def _keep(self) -> None:
-        pause = PAUSE_SECONDS
+        """Start it again when it has ended, or when it says that it cannot go on."""
+        ill, look_at, pause = 0, 0.0, ILL_SECONDS
+        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             code = self.server.poll()
-            if code is None:
+            if code is not None:
+                self._say(tell("The message bus ended (exit code {code}); starting it again.", code=code))
+                await self._start_again()
                 continue
-            self._say(tell("The message bus ended (exit code {code}); starting it again.", code=code))
+            if loop.time() < look_at:
+                continue
+            look_at = loop.time() + HEALTH_SECONDS
+            why = await asyncio.to_thread(self.server.ails)
+            ill = ill + 1 if why else 0
+            if ill * HEALTH_SECONDS < pause or space_of(self.server.store).free < ROOM_BYTES:
+                continue
+            self._say(tell("The message bus cannot go on ({why}); starting it again.", why=why))
+            await self._start_again()
+            ill, pause = 0, min(pause * 2, LONGEST_ILLNESS)
+
+    async def _start_again(self) -> None:
+        pause = PAUSE_SECONDS
+        while True:
             self.server.stop()
             try:
                 self.server.start()
-                pause = PAUSE_SECONDS
             except ServerError as error:
                 self._say(str(error))
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
 
 def _free_port() -> int:

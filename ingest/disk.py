@@ -138,13 +138,17 @@ class DiskWatch:
         self._reserve = Reserve(data / "reserve", self._limits.reserve_of(self._measure(data)))
         self.state = DiskState(str(data))
 
+    @staticmethod
+    def measured(data: Path, others: Iterable[Path], limits: DiskLimits) -> DiskState:
+        """The state as it is, without touching the reserve."""
+        return _worst([_state_of(folder, limits, space_of) for folder in (data, *others)])
+
     def look(self) -> DiskState:
         """Measure, give up or put back the reserve, and say what there is room for.
 
         A folder that cannot be measured (not mounted) has no room.
         """
-        states = [self._state_of(folder) for folder in self._folders]
-        worst = min(states, key=lambda state: state.free / max(1, state.floor))
+        worst = _worst([_state_of(folder, self._limits, self._measure) for folder in self._folders])
         before, room = self.state.room, worst.room
         if room is Room.AMPLE and before is not Room.AMPLE and worst.free < worst.floor * _AMPLE:
             room = Room.ALARMS
@@ -158,18 +162,23 @@ class DiskWatch:
         self.state = DiskState(worst.folder, room, worst.free, worst.floor)
         return self.state
 
-    def _state_of(self, folder: Path) -> DiskState:
-        try:
-            space = self._measure(folder)
-        except OSError:
-            return DiskState(str(folder), Room.NONE, 0, self._limits.floor)
-        floor = self._limits.floor_of(space)
-        room = Room.AMPLE
-        if space.free < self._limits.reserve_of(space) // 4:
-            room = Room.NONE
-        elif space.free < floor:
-            room = Room.ALARMS
-        return DiskState(str(folder), room, space.free, floor)
+
+def _worst(states: list[DiskState]) -> DiskState:
+    return min(states, key=lambda state: state.free / max(1, state.floor))
+
+
+def _state_of(folder: Path, limits: DiskLimits, measure: Callable[[Path], Space]) -> DiskState:
+    try:
+        space = measure(folder)
+    except OSError:
+        return DiskState(str(folder), Room.NONE, 0, limits.floor)
+    floor = limits.floor_of(space)
+    room = Room.AMPLE
+    if space.free < limits.reserve_of(space) // 4:
+        room = Room.NONE
+    elif space.free < floor:
+        room = Room.ALARMS
+    return DiskState(str(folder), room, space.free, floor)
 
 
 def space_of(folder: Path) -> Space:

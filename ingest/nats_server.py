@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from ingest.bus import Credentials
@@ -147,6 +147,23 @@ class NatsServer:
                 return bool(json.load(answer).get("status") == "ok")
         except (URLError, OSError, ValueError):
             return False
+
+    def ails(self) -> str:
+        """What it says is wrong with it or its streams; empty when it is well or says nothing.
+
+        After a full disk a stream fails until the server is started again, and so it says.
+        """
+        try:
+            with urlopen(f"http://{LOOPBACK}:{self.ports.monitor}/healthz", timeout=1):
+                return ""
+        except HTTPError as answer:
+            told = answer.read(1000)
+        except (URLError, OSError, ValueError):
+            return ""
+        try:
+            return str(json.loads(told).get("error", ""))
+        except (ValueError, AttributeError):
+            return told.decode(errors="replace")
 
     def stop(self) -> None:
         """End it in good order, after 10 s by force; the store may be used by others then."""

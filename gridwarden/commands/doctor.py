@@ -5,22 +5,23 @@ import shutil
 import socket
 import stat
 import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import httpx
 
 from gridwarden.commands.core import config_of
-from gridwarden.console_text import say, tell
+from gridwarden.console_text import say, tell, translate
+from gridwarden.finding import Finding, Verdict
 from gridwarden.site_check import check_site
+from gridwarden.storage_check import check_influx, check_limits
 from ingest.enrolment import RegisterUnusable
 from ingest.nats_files import ServerError, ServerFiles
 from ingest.nats_server import find_server, server_version
+from ingest.opening import CannotRun, influx_settings
+from ingest.stores.influx_client import InfluxSettings
 from links.addresses import Address
 from links.authority import RENEW_BEFORE, certificate_end
 from links.secret_files import read_secret
@@ -28,19 +29,8 @@ from registry.problems import InvalidConfiguration
 
 GIGABYTE: Final = 1 << 30
 DISK_LOW: Final = 2 * GIGABYTE
-CLOCK_OFF_SECONDS: Final = 2.0
 
-Verdict = Literal["good", "warning", "bad"]
 _MARKS: Final[dict[Verdict, str]] = {"good": "✓", "warning": "!", "bad": "✗"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at. `remedy` says what to do about it."""
-
-    verdict: Verdict
-    what: str
-    remedy: str = ""
 
 
 def run(data: Path, influx: str, influx_user: str, influx_password_file: Path | None) -> int:
@@ -51,9 +41,8 @@ def run(data: Path, influx: str, influx_user: str, influx_password_file: Path | 
         lambda: _links(data / "run" / "secrets"),
         lambda: _site(data / "site"),
         lambda: _gateway(data),
+        lambda: _storage(data, influx, influx_user, influx_password_file),
     ]
-    if influx:
-        looks.append(lambda: _influx(influx, influx_user, influx_password_file))
     worst = 0
     for look in looks:
         for finding in look():
@@ -191,34 +180,23 @@ def _gateway(data: Path) -> Iterator[Finding]:
     yield silent
 
 
-def _influx(url: str, user: str, password_file: Path | None) -> Iterator[Finding]:
-    password = read_secret(password_file, os.environ.get("GRIDWARDEN_INFLUX_PASSWORD", ""))
-    auth = (user, password) if user else None
+def _storage(data: Path, influx: str, user: str, password_file: Path | None) -> Iterator[Finding]:
+    """What gateway.yaml says of disks and stores; an InfluxDB that was named wins over the one in it."""
+    settings: InfluxSettings | None = None
     try:
-        before = time.time()
-        ping = httpx.get(f"{url}/ping", timeout=10)
-        took = time.time() - before
-    except httpx.HTTPError as error:
-        yield Finding("bad", tell("InfluxDB at {url} does not answer: {reason}", url=url, reason=error))
-        return
-    version = ping.headers.get("X-Influxdb-Version", "?")
-    yield Finding(
-        "good", tell("InfluxDB {version} answers in {ms} ms", version=version, ms=f"{took * 1000:.0f}")
-    )
-    if date := ping.headers.get("Date"):
-        offset = parsedate_to_datetime(date).timestamp() - before
-        if abs(offset) > CLOCK_OFF_SECONDS:
-            yield Finding(
-                "warning",
-                tell("its clock differs from ours by {seconds} s", seconds=f"{offset:+.0f}"),
-                tell("Run an NTP client on both machines."),
-            )
-    answer = httpx.get(f"{url}/query", params={"q": "SHOW DATABASES"}, auth=auth, timeout=10)
-    if answer.status_code in (401, 403):
-        yield Finding(
-            "bad", tell("InfluxDB refuses this user"), tell("Check --influx-user and the password.")
-        )
-    elif answer.is_success:
-        yield Finding("good", tell("the user may query"))
-    else:
-        yield Finding("bad", tell("InfluxDB answers a query with {status}", status=answer.status_code))
+        if influx:
+            given = os.environ.get("GRIDWARDEN_INFLUX_PASSWORD", "")
+            settings = InfluxSettings(influx, user=user, password=read_secret(password_file, given))
+        config = config_of(data)
+        if config is not None:
+            yield from check_limits(config)
+            if config.influx is not None and settings is None:
+                settings = influx_settings(config.influx)
+    except InvalidConfiguration:
+        pass  # told with the gateway
+    except CannotRun as error:
+        yield Finding("bad", translate(error.message))
+    except OSError as error:
+        yield Finding("bad", str(error))
+    if settings is not None:
+        yield from check_influx(settings)

@@ -143,10 +143,10 @@ class InfluxClient:
         """The exception for an answer that is not InfluxDB's: a proxy's page, half a body."""
         return StoreUnavailable(f"{self.settings.url}: unreadable answer: {str(error)[:200]!r}")
 
-    async def ping(self) -> str:
-        """The server's version; empty when it does not say."""
+    async def ping(self) -> tuple[str, str]:
+        """The server's version and its time as it says them; empty where it does not."""
         answer = await self._request("GET", "/ping", {})
-        return str(answer.headers.get("X-Influxdb-Version", ""))
+        return answer.headers.get("X-Influxdb-Version", ""), answer.headers.get("Date", "")
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,0 +1,103 @@
+"""Where readings are kept: whether the limits fit the disk, and whether InfluxDB takes readings."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from gateway.config import GatewayConfig
+from gridwarden.console_text import tell, translate
+from gridwarden.finding import Finding
+from ingest.database import StoreUnavailable
+from ingest.disk import DiskLimits, DiskWatch, Room, space_of
+from ingest.stores.influx_answers import Verdict as Written
+from ingest.stores.influx_client import DatabaseMissing, InfluxClient, InfluxSettings
+
+GIGABYTE: Final = 1 << 30
+CLOCK_OFF_SECONDS: Final = 2.0
+_NOTHING: Final = b"# gridwarden doctor\n"
+"""A comment: the server checks the user's right to write, and there is nothing to write."""
+
+
+def check_limits(config: GatewayConfig) -> Iterator[Finding]:
+    """Whether everything that may be kept fits the disks, each with its floor."""
+    disk, bus, keep = config.disk, config.bus, config.keep
+    limits = DiskLimits(disk.floor_bytes, disk.reserve_bytes)
+    kept = keep.operations_bytes + keep.quarantine_bytes * (1 + len(config.stores))
+    kept += keep.readings_bytes if config.embedded else 0
+    streams = 2 * (bus.alarm_bytes + bus.telemetry_bytes)
+    wanted = {config.data: kept} if config.data.exists() else {}
+    for folder in disk.others:
+        if folder.exists():
+            wanted[folder] = streams
+    by_disk: dict[int, list[Path]] = {}
+    for folder in wanted:
+        by_disk.setdefault(folder.stat().st_dev, []).append(folder)
+    for folders in by_disk.values():
+        space = space_of(folders[0])
+        total = sum(wanted[folder] for folder in folders) + limits.floor_of(space)
+        what = tell(
+            "limits for {folders}: {wanted} GB of {size} GB",
+            folders=", ".join(map(str, folders)),
+            wanted=f"{total / GIGABYTE:.1f}",
+            size=f"{space.size / GIGABYTE:.1f}",
+        )
+        if total > space.size:
+            remedy = tell("Lower them in gateway.yaml (keep, bus), or telemetry will have to wait one day.")
+            yield Finding("warning", what, remedy)
+        else:
+            yield Finding("good", what)
+    if config.data.exists():
+        state = DiskWatch.measured(config.data, disk.others, limits)
+        if (problem := state.problem) is not None:
+            yield Finding("warning" if state.room is Room.ALARMS else "bad", translate(problem))
+
+
+def check_influx(settings: InfluxSettings) -> Iterator[Finding]:
+    """Whether it answers, agrees on the time, and lets this user write."""
+    yield from asyncio.run(_influx(settings))
+
+
+async def _influx(settings: InfluxSettings) -> list[Finding]:
+    found: list[Finding] = []
+    client = InfluxClient(settings)
+    try:
+        before = time.time()
+        version, date = await client.ping()
+        took = time.time() - before
+        found.append(
+            Finding(
+                "good",
+                tell(
+                    "InfluxDB {version} answers in {ms} ms", version=version or "?", ms=f"{took * 1000:.0f}"
+                ),
+            )
+        )
+        if date and abs(offset := parsedate_to_datetime(date).timestamp() - before) > CLOCK_OFF_SECONDS:
+            found.append(
+                Finding(
+                    "warning",
+                    tell("its clock differs from ours by {seconds} s", seconds=f"{offset:+.0f}"),
+                    tell("Run an NTP client on both machines."),
+                )
+            )
+        written = await client.write(_NOTHING)
+        if written.verdict is Written.WRITTEN:
+            good = tell("the user may write to database {database}", database=settings.database)
+            found.append(Finding("good", good))
+        else:
+            found.append(Finding("bad", written.refusal.reason))
+    except DatabaseMissing as error:
+        remedy = tell("It is made with the first reading, if the user may.")
+        found.append(Finding("warning", translate(error.message), remedy))
+    except StoreUnavailable as error:
+        found.append(Finding("bad", translate(error.message)))
+    except httpx.HTTPError as error:
+        found.append(Finding("bad", str(error)))
+    finally:
+        await client.close()
+    return found

@@ -1,0 +1,58 @@
+"""What the doctor says about disks and InfluxDB."""
+
+from pathlib import Path
+
+from gateway.config import GatewayConfig
+from gridwarden.finding import Finding
+from gridwarden.storage_check import check_influx, check_limits
+from ingest.stores.influx_client import InfluxSettings
+from tests.conftest import ServerProcess, influx_query
+from tests.small_disk import MEGABYTE, small_disk
+
+FITTING = {
+    "keep": {
+        "readings_bytes": 20 * MEGABYTE,
+        "quarantine_bytes": MEGABYTE,
+        "operations_bytes": 10 * MEGABYTE,
+    },
+    "bus": {"alarm_bytes": 5 * MEGABYTE, "telemetry_bytes": 10 * MEGABYTE},
+}
+
+
+def test_limits_that_do_not_fit_the_disk_are_told(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 100 * MEGABYTE) as disk:
+        site = tmp_path / "site"
+        (disk.folder / "nats").mkdir()
+        places = {"site": site, "data": disk.folder, "disk": {"others": [disk.folder / "nats"]}}
+        (fitting,) = check_limits(GatewayConfig.model_validate({**places, **FITTING}))
+        assert fitting.verdict == "good"
+        assert "0.1 GB of 0.1 GB" in fitting.what
+        (ordinary,) = check_limits(GatewayConfig.model_validate(places))
+        assert ordinary.verdict == "warning"
+        disk.fill(leave=5 * MEGABYTE)
+        _, low = check_limits(GatewayConfig.model_validate({**places, **FITTING}))
+        assert low.verdict == "warning"
+        assert "nearly full" in low.what
+        disk.fill()
+        _, full = check_limits(GatewayConfig.model_validate({**places, **FITTING}))
+        assert full.verdict == "bad"
+
+
+def look(server: ServerProcess, user: str, password: str, database: str = "gw") -> list[Finding]:
+    return [*check_influx(InfluxSettings(server.url, database, user, password, timeout=5))]
+
+
+def test_a_user_that_may_write_is_told_from_one_that_may_not(influx_server: ServerProcess) -> None:
+    influx_query(influx_server, "CREATE DATABASE gw")
+    influx_query(influx_server, "CREATE USER low WITH PASSWORD 'x'")
+    answers, writes = look(influx_server, "admin", "secret")
+    assert (answers.verdict, writes.verdict) == ("good", "good")
+    assert "1.6.7" in answers.what
+    assert not influx_query(influx_server, "SHOW MEASUREMENTS", database="gw")[0].get("series")
+    assert "not authorized to write" in look(influx_server, "low", "x")[1].what
+    assert "authorization failed" in look(influx_server, "low", "wrong")[1].what
+    missing = look(influx_server, "admin", "secret", "other")[1]
+    assert (missing.verdict, "no database 'other'" in missing.what) == ("warning", True)
+    influx_server.kill()
+    (down,) = look(influx_server, "admin", "secret")
+    assert (down.verdict, "cannot be reached" in down.what) == ("bad", True)
