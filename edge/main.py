@@ -10,11 +10,12 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from edge.agent import Agent
+from edge.agent import Agent, Installation
 from edge.installation import load_installation
 from edge.intake import Broker
 from edge.outbox import Limits, OutboxInUse, OutboxUnusable
@@ -23,10 +24,15 @@ from links.addresses import objection_to
 from links.folder import LINK_FOLDER, InvalidLink, Link, exists
 from links.secret_files import BUS_PASSWORD, SecretExposed, read_secret
 from registry.problems import InvalidConfiguration
+from registry.revision import FolderWatch
 from supervision import EXIT_CONFIGURATION, EXIT_IN_USE
 from supervision.watchdog import Watchdog
 
+log = logging.getLogger(__name__)
+
 BUS_URL: Final = "nats://127.0.0.1:4222"
+LOOK_SECONDS: Final = 1.0
+"""How often the site folder is looked at."""
 RESERVE: Final = 16 << 20
 """Bytes of the disk that an agent keeps back for alarms: about 250,000 samples of the alarm lane."""
 
@@ -50,24 +56,55 @@ def run_edge(
     agent runs on this data), `OutboxUnusable` (the data folder is none, or another edge's). A disk that is
     full or broken at start is no reason to stop: what is read goes straight to the bus.
     """
-    installation = load_installation(
-        site, edge_id, data, bus, broker=broker, serial_folder=serial_folder, limits=limits
+    load = partial(
+        load_installation, site, edge_id, data, bus, broker=broker, serial_folder=serial_folder, limits=limits
     )
-    agent = Agent(installation, watchdog=Watchdog())
+    folder = FolderWatch(site)
+    installation: Installation | None = load()
     # What is loaded now lives as long as the process: it is looked through for garbage no more. What comes
     # later is collected after some thousand objects: the default (700) is a fifth of the work, and with
     # 50,000 the cycles that end tasks and timeouts are seven more megabytes.
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 20, 100)
-    asyncio.run(_run(agent))
+    while installation is not None:
+        installation = asyncio.run(_run(Agent(installation, watchdog=Watchdog()), folder, load))
 
 
-async def _run(agent: Agent) -> None:
+async def _run(agent: Agent, folder: FolderWatch, load: Callable[[], Installation]) -> Installation | None:
+    """Run until a signal (None), or until the site folder wires this edge differently (how).
+
+    The agent ends in order and another begins in the same process: what is sent meanwhile waits at the
+    broker, and a serial line is not polled for a moment.
+    """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    rewired = asyncio.create_task(_rewired(agent, folder, load), name="site folder")
+    rewired.add_done_callback(lambda _: stop.set())
     await agent.run(stop)
+    if rewired.done():
+        return rewired.result()
+    rewired.cancel()
+    return None
+
+
+async def _rewired(agent: Agent, folder: FolderWatch, load: Callable[[], Installation]) -> Installation:
+    """The edge's next wiring, once the folder is edited so that it has another one that is sound."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        if not await asyncio.to_thread(folder.changed):
+            continue
+        folder.taken()
+        try:
+            found = await asyncio.to_thread(load)
+        except InvalidConfiguration as error:
+            for problem in error.problems:
+                log.warning("the edited site folder is not taken on: %s", problem)
+            continue
+        if found != agent.installation:
+            log.info("the site folder wires this edge differently: going on with that")
+            return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -37,10 +37,12 @@ from ingest import interpreter
 from ingest.bus import Bus
 from ingest.database import StoreUnavailable
 from ingest.opening import CannotRun, cannot_use, cause_of, open_bus, open_file, open_history
+from ingest.reloading import SiteFolder
 from ingest.stores import History
+from ingest.stores.influx_reader import InfluxHistory
 from language import N_, Message
 from readings.reading import Reading
-from registry.problems import InvalidConfiguration
+from registry.problems import InvalidConfiguration, Problem
 from registry.site import Site
 from rules.compile import compile_rules
 from rules.engine import Engine
@@ -72,6 +74,7 @@ class _Gateway:
         self.site = site
         self.started = time.time_ns()
         self.rates = Rates()
+        self.folder = SiteFolder(config.site)
         self.feed = LiveFeed(self.started // 1_000_000)
 
     async def run(self) -> None:
@@ -109,6 +112,9 @@ class _Gateway:
                 services = [
                     tasks.create_task(runner.run(), name="rules"),
                     tasks.create_task(status.run(), name="status"),
+                    tasks.create_task(
+                        self.folder.run(lambda: self._take_site(runner, views, history)), name="site folder"
+                    ),
                     tasks.create_task(keep_house(store, keeping(self.config.keep)), name="housekeeping"),
                     tasks.create_task(interpreter.spare_what_stays(), name="collector"),
                 ]
@@ -124,6 +130,20 @@ class _Gateway:
                 with suppress(OperationsUnavailable, TimeoutError):
                     async with asyncio.timeout(STOP_SECONDS):
                         await runner.flush()
+
+    async def _take_site(self, runner: RuleRunner, views: Views, history: History) -> Sequence[Problem]:
+        """Go on with the edited site folder and its rules, or say why not."""
+        configuration = await asyncio.to_thread(load_configuration, self.config.site)
+        site = configuration.site
+        if not configuration.sound or site is None:
+            return [problem for problem in configuration.problems if problem.severity == "error"]
+        program = await asyncio.to_thread(compile_rules, configuration.rules, site)
+        await runner.reload(program, site)
+        self.configuration, self.site = configuration, site
+        if isinstance(history, InfluxHistory):
+            history.set_site(site)
+        views.take_site(Showing(site, configuration.rules), configuration.revision)
+        return ()
 
     def _open_operations(self) -> OperationsStore:
         data = self.config.data
@@ -198,6 +218,7 @@ class _Gateway:
             ),
             Part(PARTS["rules"], lambda: runner.trouble, vital=always),
             Part(PARTS["disk"], ingest.disk_trouble),
+            Part(PARTS["site"], lambda: self.folder.refused),
             *(Part(PARTS[store], partial(ingest.trouble, f"stored {store}")) for store in stores),
         ]
         return Status(

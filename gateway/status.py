@@ -275,6 +275,7 @@ PARTS: Final = {
     "embedded": N_("embedded store"),
     "influx": N_("InfluxDB"),
     "rules": N_("rules and cases"),
+    "site": N_("site folder"),
     "disk": N_("room on the disk"),
 }
 """What the parts are called."""

@@ -26,6 +26,7 @@ from ingest.floor import FloorKeeper
 from ingest.ledger import Ledger
 from ingest.opening import EMBEDDED_FILE, cause_of, influx_settings, open_bus, open_file
 from ingest.patience import Gate
+from ingest.reloading import SiteFolder
 from ingest.service import NormaliserService
 from ingest.spool import Spool, SpoolWatch
 from ingest.status import Handler, Teller, serve
@@ -37,8 +38,7 @@ from ingest.writer import WriterService
 from readings import Lane
 from readings.subjects import readings_stream
 from registry.loading import load_site
-from registry.problems import InvalidConfiguration
-from registry.revision import revision
+from registry.problems import InvalidConfiguration, Problem
 from registry.site import Site
 
 DAY: Final = 86_400 * 1_000_000_000
@@ -64,7 +64,7 @@ class _Ingest:
     def __init__(self, config: CoreConfig, site: Site) -> None:
         self.config = config
         self.site = site
-        self.revision = revision(config.site)
+        self.folder = SiteFolder(config.site)
 
     async def run(self) -> None:
         """Put everything together and run it."""
@@ -87,7 +87,7 @@ class _Ingest:
             normaliser = NormaliserService(bus, ledger, self.site, gates=floor.gates)
             stages = {"normalised": normaliser.progress}
             stages |= {f"stored {writer.store.name}": writer.progress for writer in writers}
-            teller = Teller(bus, config.partition, stages, lambda: self.revision, lambda: floor.state)
+            teller = Teller(bus, config.partition, stages, lambda: self.folder.revision, lambda: floor.state)
             await serve(bus, config.partition, self._commands(normaliser))
             async with asyncio.TaskGroup() as tasks:
                 services = [
@@ -99,11 +99,27 @@ class _Ingest:
                     tasks.create_task(floor.run(), name="floor"),
                     tasks.create_task(spools.run(), name="spools"),
                     tasks.create_task(teller.run(time.time_ns), name="status"),
+                    tasks.create_task(
+                        self.folder.run(lambda: self._take_site(normaliser, writers)), name="site folder"
+                    ),
                     tasks.create_task(interpreter.spare_what_stays(), name="collector"),
                 ]
                 await stop.wait()
                 for service in services:
                     service.cancel()
+
+    async def _take_site(
+        self, normaliser: NormaliserService, writers: Sequence[WriterService]
+    ) -> Sequence[Problem]:
+        """Go on with the edited site folder from the next batch on, or say why not."""
+        loaded = await asyncio.to_thread(load_site, self.config.site)
+        if loaded.site is None:
+            return loaded.errors
+        self.site = loaded.site
+        normaliser.set_site(loaded.site)
+        for writer in writers:
+            writer.set_site(loaded.site)
+        return ()
 
     def _disk_watch(self) -> DiskWatch:
         disk = self.config.disk
@@ -148,7 +164,7 @@ class _Ingest:
 
     def _commands(self, normaliser: NormaliserService) -> Mapping[str, Handler]:
         async def hello(_: Mapping[str, Any]) -> Mapping[str, Any]:
-            return {"revision": self.revision}
+            return {"revision": self.folder.revision}
 
         async def last_samples(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
             found = normaliser.last_samples(str(arguments.get("device", "")))

@@ -52,6 +52,13 @@ class Views:
         self.cases = CaseViews(context, act)
         self.system = SystemViews(context, status)
 
+    def take_site(self, showing: Showing, revision: str) -> None:
+        """Answer by another site from now on, and tell everybody who listens to ask anew."""
+        self._context.showing = showing
+        self.site.revision = revision
+        self.overview.forget()
+        self.feed.tell("site", {"revision": revision})
+
     def tell(self, changed: Changed) -> None:
         """Tell the live feed which alarms and cases changed."""
         self.overview.forget()
