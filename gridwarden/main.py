@@ -138,7 +138,7 @@ def edge(
     + _("Example: gridwarden enrol east-1, then on the box what it prints: gridwarden enrol --redeem gw1.…"),
 )
 def enrol(
-    edge_id: Annotated[str, typer.Argument(metavar="[EDGE]", help=_("The edge that a box is to be."))] = "",
+    edge_id: Annotated[str, typer.Argument(metavar="EDGE", help=_("The edge that a box is to be."))] = "",
     redeem: Annotated[
         str, typer.Option(metavar="TOKEN", help=_("On the box: become the edge that the token names."))
     ] = "",
