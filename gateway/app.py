@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import FastAPI, Response
 from fastapi.responses import FileResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,6 +16,9 @@ from gateway.api.body_limit import BodyLimit
 from gateway.api.document import new_app
 from gateway.api.problems import NotFound
 from gateway.api.views import Views
+from gateway.measured import Measured
+from gateway.metrics import create_metrics
+from gateway.status import Status
 from registry.reading_files import is_file
 
 PAGES: Final = Path(__file__).with_name("pages")
@@ -46,8 +49,10 @@ class SecurityHeaders:
         await self._app(scope, receive, guarded if scope["type"] == "http" else send)
 
 
-def create_app(views: Views, metrics: CollectorRegistry, version: str, pages: Path = PAGES) -> FastAPI:
-    """The application that answers with `views`."""
+def create_app(views: Views, status: Status, version: str, pages: Path = PAGES) -> FastAPI:
+    """The application that answers with `views`; `status` counts for the metrics."""
+    measured = Measured(views)
+    metrics = create_metrics(status, measured)
     app = new_app(version)
     app.state.views = views
     app.add_middleware(BodyLimit)
@@ -56,6 +61,7 @@ def create_app(views: Views, metrics: CollectorRegistry, version: str, pages: Pa
 
     @app.get("/metrics", include_in_schema=False)
     async def prometheus() -> PlainTextResponse:
+        await measured.refresh()
         return PlainTextResponse(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
 
     _serve_pages(app, pages)

@@ -28,7 +28,6 @@ from gateway.freshness import Freshness
 from gateway.housekeeping import keep_house, keeping
 from gateway.ingest_link import IngestLink
 from gateway.live import LiveFeed
-from gateway.metrics import create_metrics
 from gateway.queues import Queues
 from gateway.rates import Rates
 from gateway.rule_runner import RuleRunner
@@ -236,7 +235,7 @@ class _Gateway:
 
     def _web_server(self, views: Views, status: Status) -> uvicorn.Server:
         web = self.config.web
-        app = create_app(views, create_metrics(status), _version())
+        app = create_app(views, status, _version())
         return uvicorn.Server(
             uvicorn.Config(
                 app,

@@ -6,13 +6,15 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gateway.measured import Measured
 from gateway.status import Status
 from language import translator
 
 
 class _StatusCollector(Collector):
-    def __init__(self, status: Status) -> None:
+    def __init__(self, status: Status, measured: Measured) -> None:
         self._status = status
+        self._measured = measured
 
     def collect(self) -> Iterable[Metric]:
         """One family each for throughput and health."""
@@ -26,11 +28,15 @@ class _StatusCollector(Collector):
         for component in self._status.components(translator("en")):
             up.add_metric([component.name], float(component.state == "ok"))
         yield up
+        yield from self._measured.families()
 
 
-def create_metrics(status: Status) -> CollectorRegistry:
-    """A registry of this gateway's own: several may live in one process in tests."""
+def create_metrics(status: Status, measured: Measured) -> CollectorRegistry:
+    """A registry of this gateway's own: several may live in one process in tests.
+
+    `measured` is told as it is: whoever scrapes refreshes it before.
+    """
     registry = CollectorRegistry()
-    registry.register(_StatusCollector(status))
+    registry.register(_StatusCollector(status, measured))
     ProcessCollector(registry=registry)
     return registry

@@ -16,7 +16,6 @@ from gateway.api.views import Views
 from gateway.app import create_app
 from gateway.freshness import Freshness
 from gateway.live import LiveFeed
-from gateway.metrics import create_metrics
 from gateway.queues import Queue
 from gateway.rates import Rates
 from gateway.rule_runner import Changed
@@ -239,7 +238,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
         Showing(site, rules), store, history, freshness, feed, status, command, act, ask, "1",
         revision="r", clock=lambda: NOW,
     )  # fmt: skip
-    app = create_app(views, create_metrics(status), "1", pages)
+    app = create_app(views, status, "1", pages)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         made = Gateway(views, store, desk, client, app, feed)
         yield made

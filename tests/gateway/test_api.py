@@ -231,6 +231,21 @@ async def test_the_metrics_can_be_scraped(gateway: Gateway) -> None:
     text = (await gateway.client.get("/metrics")).text
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert families["gridwarden_part_up"].samples[0].value == 1
+    assert families["gridwarden_queue_batches"].samples[0].value == 3
+    assert families["gridwarden_books_balanced"].samples[0].value == 1
+    assert families["gridwarden_cases_open"].samples[0].labels == {"which": "all"}
+
+
+async def test_the_metrics_tell_a_new_alarm(gateway: Gateway) -> None:
+    async def open_alarms() -> dict[str, float]:
+        text = (await gateway.client.get("/metrics")).text
+        families = {family.name: family for family in text_string_to_metric_families(text)}
+        samples = families["gridwarden_alarms_open"].samples
+        return {sample.labels["severity"]: sample.value for sample in samples}
+
+    before = await open_alarms()
+    gateway.find()
+    assert (await open_alarms())["critical"] == before.get("critical", 0) + 1
 
 
 @pytest.mark.parametrize("path", ["/", "/cases/BH-1", "/alarms/smoke%3As1%231"])
