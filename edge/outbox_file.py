@@ -87,7 +87,7 @@ class OutboxFile:
         tide = self._tide.read()
         damage = self._suspicion or find_damage(self.path, tide)
         if damage or is_unfinished(self.path):
-            rescue(self.path, self._edge, damage, tide, time.time_ns())
+            rescue(self.path, self._edge, damage, tide, time.time_ns(), self._base)
         self._suspicion = ""
         self.lives += 1
 

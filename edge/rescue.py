@@ -78,10 +78,13 @@ def is_unfinished(path: Path) -> bool:
     return (_aside(path) / _UNFINISHED).exists()
 
 
-def rescue(path: Path, edge: str, damage: str, tide: Mapping[Lane, Mark], now: int) -> Rescued:
+def rescue(
+    path: Path, edge: str, damage: str, tide: Mapping[Lane, Mark], now: int, base: int | None = None
+) -> Rescued:
     """Set the outbox at `path` aside and make a new one of what it still holds.
 
-    `damage` says what is wrong, `tide` how far it had come, as far as that is known. Raises OSError and
+    `damage` says what is wrong, `tide` how far it had come, as far as that is known; the new one counts from
+    `base` + 1 (`edge.outbox_schema.connect`). Raises OSError and
     `sqlite3.Error` when the disk does not take it; then it may be tried again.
     """
     aside = _aside(path)
@@ -102,7 +105,7 @@ def rescue(path: Path, edge: str, damage: str, tide: Mapping[Lane, Mark], now: i
         return rescued
     for leftover in ("", "-wal", "-shm"):
         new.with_name(f"{new.name}{leftover}").unlink(missing_ok=True)
-    with closing(Wreck(wreck_path)) as wreck, closing(connect(new, edge)) as connection:
+    with closing(Wreck(wreck_path)) as wreck, closing(connect(new, edge, base)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         _save(wreck, connection, edge, rescued, tide, now)
         connection.execute("COMMIT")

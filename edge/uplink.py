@@ -2,12 +2,11 @@
 
 A batch is published under its message id and leaves the outbox when JetStream confirmed it. Some are in
 flight at once; they are confirmed in order, so what is stored is always a prefix. Whatever goes wrong (no
-server, no stream, stream full, no answer) keeps the batches: the lane waits, longer each time and never
-in step with other edges, and sends again from the first unconfirmed one. The message id makes that
-harmless.
+server, no stream, stream full, no answer) keeps the batches: the lane waits, never in step with other
+edges, and sends again from the first unconfirmed one. The message id makes that harmless.
 
-After an outage the alarm lane goes first; telemetry that waited is paced, so that it never takes the
-whole link.
+The alarm lane knocks often, and goes first after an outage. Telemetry that waited is paced, so that it
+never takes all that the core can do: other edges are live.
 """
 
 import asyncio
@@ -21,6 +20,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import cycle
 from typing import Any, Final
 
 import nats
@@ -44,11 +44,22 @@ WINDOW_BYTES: Final = 1024 * 1024
 """… and their bytes."""
 CONNECT_LIMIT: Final = 15.0
 """Seconds that connecting, and hanging up before, may take."""
-CONFIRM_LIMIT: Final = 5.0
+CONNECT_LIMITS: Final = (1, 1, 4)
+"""Seconds for each step of a connection, in turn: a link that comes back is met within the second, and one
+that is merely slow is connected all the same."""
+HANG_UP_LIMIT: Final = 1.0
+LONGEST_REFUSAL: Final = 2.0
+"""Seconds between attempts at most while JetStream refuses."""
+LONGEST_DELAY: Final = {Lane.ALARM: 0.5, Lane.TELEMETRY: 10.0}
+"""Seconds between attempts at most. Alarms knock often; telemetry follows when they are let in."""
+CONFIRM_LIMIT: Final = {Lane.ALARM: 3.0, Lane.TELEMETRY: 5.0}
+"""Seconds without an answer after which a connection is taken for dead."""
 OUTAGE_GRACE: Final = 1_000_000_000
 """A batch that waited less than this long (ns) for the link is as good as live."""
-REPLAY_RATE: Final = 50_000
-"""Samples a second of telemetry that waited through an outage."""
+REPLAY_RATE: Final = 30_000
+"""Samples a second of telemetry that waited through an outage; a core on two processors takes 45,000."""
+_SLACK: Final = 0.5
+"""Seconds of the replay rate that may be caught up."""
 ALARMS_FIRST: Final = 5.0
 """Seconds that waiting telemetry stands back for waiting alarms, at most, before each batch."""
 
@@ -133,6 +144,8 @@ class LaneUplink:
         """No batch of this lane waits."""
         self.clear = asyncio.Event()
         """No batch of this lane waits that JetStream would take: telemetry need not stand back."""
+        self.connected = asyncio.Event()
+        """There is a connection."""
         self.client: Client | None = None
         self._settled = asyncio.Event()
         """Nothing is in flight."""
@@ -152,6 +165,8 @@ class LaneUplink:
         """Up to this place this process has published batches on earlier connections."""
         self._published = self._repeated
         self._live_from = 0
+        self._next_replay = 0.0
+        """When the next batch that waited through an outage may go, by the monotonic clock."""
         self._lost = ""
         self._refused = False
         self._told: set[str] = set()
@@ -160,9 +175,14 @@ class LaneUplink:
 
     def notify(self) -> None:
         """The outbox has something new."""
-        if self._outbox.depth[self.lane].place > self._sent:
+        if self._outbox.depth[self.lane].place > self._sent or self._is_of_another_life:
             self._look()
             self._news.set()
+
+    @property
+    def _is_of_another_life(self) -> bool:
+        """Whether the outbox was damaged and made anew since something was sent."""
+        return self._sent > 0 and life_of(self._sent) != life_of(self._outbox.depth[self.lane].base)
 
     async def straight(self, seq: int, payload: bytes) -> bool:
         """Publish a batch that is in no outbox; whether JetStream has it now."""
@@ -171,7 +191,7 @@ class LaneUplink:
         headers = {"Nats-Msg-Id": message_id(self._outbox.edge, self.lane, seq)}
         try:
             await self.client.jetstream().publish(
-                self._subject, payload, timeout=CONFIRM_LIMIT, headers=headers
+                self._subject, payload, timeout=CONFIRM_LIMIT[self.lane], headers=headers
             )
         except (nats.errors.Error, JetStreamError, OSError, TimeoutError) as error:
             log.warning("lane %s: not taken past the outbox: %s", self.lane.value, error)
@@ -195,11 +215,11 @@ class LaneUplink:
     async def run(self) -> None:
         """Send what comes, connecting again for ever, until cancelled."""
         delay = 0.1
-        while True:
+        for limit in cycle(CONNECT_LIMITS):
             before = self.confirmed
             self._pulse.beat(asleep=CONNECT_LIMIT)
             try:
-                await self._one_connection()
+                await self._one_connection(limit)
             except _LinkLost as error:
                 self._tell(str(error))
             except (OSError, nats.errors.Error) as error:
@@ -211,17 +231,27 @@ class LaneUplink:
                     log.exception("lane %s: its connection broke", self.lane.value)
                 self._tell(f"{type(error).__name__}: {error}")
             self.up = False
-            delay = 0.1 if self.confirmed > before else min(delay * 2, 10.0)
-            self._pulse.beat(asleep=delay)
-            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads reconnects
+            delay = 0.1 if self.confirmed > before else min(delay * 2, LONGEST_DELAY[self.lane])
+            await self._rest(delay)
 
-    async def _one_connection(self) -> None:
+    async def _rest(self, delay: float) -> None:
+        """Let about `delay` seconds pass before the next attempt, telemetry no more than alarms need."""
+        self._pulse.beat(asleep=delay)
+        delay *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads attempts of many edges
+        if self._alarms is None or self._alarms.connected.is_set():
+            await asyncio.sleep(delay)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._alarms.connected.wait()
+
+    async def _one_connection(self, limit: int) -> None:
         client = Client()
         try:
             await client.connect(
                 name=f"edge {self._outbox.edge} {self.lane.value}",
                 allow_reconnect=False,
-                connect_timeout=3,
+                connect_timeout=limit,
                 ping_interval=5,
                 max_outstanding_pings=2,
                 closed_cb=self._on_closed,
@@ -229,6 +259,7 @@ class LaneUplink:
                 **self._bus.options(self._outbox.edge),
             )
             self.client, self._lost, self.up = client, "", True
+            self.connected.set()
             self._tell("")
             stream = client.jetstream()
             delay = 0.1
@@ -240,14 +271,15 @@ class LaneUplink:
                     self._refused = True
                     self._tell(str(error))
                     self._look()
-                delay = 0.1 if self.confirmed > before else min(delay * 2, 5.0)
+                delay = 0.1 if self.confirmed > before else min(delay * 2, LONGEST_REFUSAL)
                 self._pulse.beat(asleep=delay)
                 await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries
         finally:
             self.client = None
+            self.connected.clear()
             self._pulse.beat(asleep=CONNECT_LIMIT)
             with suppress(nats.errors.Error, OSError, TimeoutError):
-                await asyncio.wait_for(client.close(), 2)
+                await asyncio.wait_for(client.close(), HANG_UP_LIMIT)
 
     async def _send(self, stream: JetStreamContext) -> None:
         """Send in order from the first unconfirmed batch; ends only by `_LinkLost` or `_Refused`."""
@@ -288,6 +320,8 @@ class LaneUplink:
         """What may be sent now without more than the window in flight."""
         room = WINDOW[self.lane] - len(self._in_flight)
         size = sum(len(batch.payload) for batch, _ in self._in_flight)
+        if self._is_of_another_life:
+            raise _Refused("the outbox was made anew")
         if (
             self._holding
             or room <= 0
@@ -295,8 +329,6 @@ class LaneUplink:
             or self._outbox.depth[self.lane].place <= self._sent
         ):
             return ()
-        if self._sent and life_of(self._sent) != life_of(self._outbox.depth[self.lane].base):
-            raise _Refused("the outbox was made anew")
         try:
             found = await self._read(self.lane, self._sent, room)
         except OutboxUnavailable as error:
@@ -312,11 +344,12 @@ class LaneUplink:
     async def _confirm(self) -> None:
         """Wait for the oldest in flight; take with it what is confirmed behind it."""
         _, oldest = self._in_flight[0]
-        self._pulse.beat(asleep=CONFIRM_LIMIT)
-        await asyncio.wait([oldest], timeout=CONFIRM_LIMIT)
+        limit = CONFIRM_LIMIT[self.lane]
+        self._pulse.beat(asleep=limit)
+        await asyncio.wait([oldest], timeout=limit)
         if not oldest.done():
             self._check_link()
-            raise _LinkLost(f"no answer within {CONFIRM_LIMIT:g} s")
+            raise _LinkLost(f"no answer within {limit:g} s")
         while self._in_flight and self._in_flight[0][1].done():
             batch, future = self._in_flight[0]
             try:
@@ -357,11 +390,12 @@ class LaneUplink:
         """Before a batch of waiting telemetry: alarms first, then at most `REPLAY_RATE`."""
         if self._alarms is None:
             return
-        pause = batch.samples / REPLAY_RATE
-        self._pulse.beat(asleep=ALARMS_FIRST + pause)
+        self._pulse.beat(asleep=ALARMS_FIRST + batch.samples / REPLAY_RATE)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._alarms.clear.wait(), ALARMS_FIRST)
-        await asyncio.sleep(pause)
+        now = time.monotonic()
+        await asyncio.sleep(max(0.0, self._next_replay - now))
+        self._next_replay = max(self._next_replay, now - _SLACK) + batch.samples / REPLAY_RATE
 
     def _id(self, batch: Stored) -> str:
         return message_id(self._outbox.edge, batch.lane, batch.seq)
@@ -377,6 +411,8 @@ class LaneUplink:
         self._news.set()
 
     async def _on_error(self, error: Exception) -> None:
+        if self.client is None:
+            raise error  # else the library would try again by itself, for minutes and without a word
         self._lost = self._lost or str(error) or type(error).__name__
 
     def _tell(self, problem: str) -> None:

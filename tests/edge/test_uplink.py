@@ -146,6 +146,42 @@ async def test_a_server_killed_again_and_again_loses_and_repeats_nothing(nats_se
     assert [batch.seq for batch in batches] == list(range(1, 161))
 
 
+async def test_telemetry_follows_as_soon_as_alarms_have_a_connection(nats_server, streams, outbox):
+    nats_server.kill()
+    commit(outbox, Lane.TELEMETRY, 5)
+    commit(outbox, Lane.ALARM, 5)
+    async with sending(outbox, nats_server.url) as uplink:
+        telemetry = uplink.lanes[Lane.TELEMETRY]
+        rest, rests = telemetry._rest, []
+
+        async def for_days(delay):
+            rests.append(delay)
+            await rest(1e6)
+
+        telemetry._rest = for_days
+        await until(lambda: rests, "telemetry has given up for long")
+        nats_server.start()
+        await drained(uplink)
+
+
+async def test_an_outbox_that_is_made_anew_is_sent_from_its_beginning(nats_server, streams, tmp_path):
+    """Also when its places come before those of the damaged one."""
+    box = Outbox(tmp_path / "box" / "outbox.db", "e1", base=2**61)
+    async with sending(box, nats_server.url) as uplink:
+        commit(box, Lane.ALARM, 3)
+        uplink.notify()
+        await drained(uplink)
+        box._file._suspicion, box._file._base = "a test says so", 5
+        box._file._drop()
+        commit(box, Lane.ALARM, 4)
+        uplink.notify()
+        await until(lambda: box.depth[Lane.ALARM].base < 2**61, "it is another life")
+        await drained(uplink)
+    values = _values(await streams.messages(Lane.ALARM))
+    assert values == [0, 1, 2, 0, 1, 2, 3]
+    box.close()
+
+
 async def test_without_streams_it_waits_and_says_so(nats_server, outbox):
     commit(outbox, Lane.ALARM, 3)
     async with sending(outbox, nats_server.url) as uplink:
