@@ -34,6 +34,9 @@ _AFTER: Final = "Nats-Expected-Last-Msg-Id"
 CORE_INBOX: Final = "_CORE"
 """Where the core gets its answers and deliveries: a prefix that edges may not subscribe to."""
 
+PING_SECONDS: Final = 5
+PINGS_UNANSWERED: Final = 2
+"""After so many a connection counts as dead: a router that forgot it ends it on neither side."""
 _ACK_LIMIT: Final = 10.0
 _FULL: Final = frozenset((10047, 10077, 10122, 10023))
 """JetStream error codes: account storage, stream bytes, messages per subject, insufficient resources."""
@@ -130,6 +133,8 @@ class Bus:
                     reconnected_cb=bus._on_reconnected,
                     closed_cb=bus._on_closed,
                     connect_timeout=3,
+                    ping_interval=PING_SECONDS,
+                    max_outstanding_pings=PINGS_UNANSWERED,
                     reconnect_time_wait=0.2,  # type: ignore[arg-type]  # annotated int, used as seconds
                     max_reconnect_attempts=-1,
                     reconnect_to_server_handler=_with_jitter,
