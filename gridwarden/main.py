@@ -446,6 +446,40 @@ def bench(
 
 
 @app.command(
+    help=_("Break an installation on purpose and prove, value by value, that nothing is lost.")
+    + "\n\n"
+    + _("Example: gridwarden chaos kill-edge --seed 7"),
+)
+def chaos(
+    scenarios: Annotated[list[str] | None, typer.Argument(help=_("Names of scenarios; see --list."))] = None,
+    seed: Annotated[int, typer.Option(help=_("The same seed, the same plan."))] = 1,
+    all_: Annotated[bool, typer.Option("--all", help=_("Every scenario."))] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help=_("Fewer blows and smaller loads, as the test suite has them."))
+    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help=_("Write the results here."))] = None,
+    report: Annotated[
+        Path | None, typer.Option(help=_("Write the table and what is behind it here (Markdown)."))
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help=_("List the scenarios."))] = False,
+) -> None:
+    """Break an installation on purpose."""
+    from gridwarden.commands import chaos as command
+
+    raise typer.Exit(
+        command.run(
+            scenarios or [],
+            seed=seed,
+            everything=all_,
+            quick=quick,
+            json_file=json_file,
+            report=report,
+            list_=list_,
+        )
+    )
+
+
+@app.command(
     help=_("Write the reference community as a site folder: a start for your own.")
     + "\n\n"
     + _("Example: gridwarden community my-site --devices 200"),

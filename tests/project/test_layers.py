@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 ROOMS = (
     "readings", "registry", "rules", "cases", "ingest", "edge", "gateway", "simulators", "language",
     "supervision", "links",
-    "gridwarden", "bench",
+    "gridwarden", "bench", "chaos",
 )  # fmt: skip
 PURE = ("readings", "language", "rules", "registry", "cases/lifecycle.py", "cases/sla.py", "cases/desk.py")
 CLOCKS = {

@@ -1,0 +1,90 @@
+"""Links that are cut, go silent, are slow or forget their connections."""
+
+import asyncio
+
+from chaos.stage import Stage
+from chaos.world import World
+
+_LINKS = ("bus binhu-east", "bus binhu-west", "bus core", "mqtt binhu-east", "mqtt binhu-west")
+
+
+async def cut(stage: Stage) -> None:
+    """Reset every connection of a link and refuse new ones for a while."""
+    blows = stage.dice.blows(
+        "cut", _LINKS, max(len(_LINKS), stage.scale.blows), after=(0.2, 1.0), lasts=(0.1, 3.0)
+    )
+    async with stage.world() as world:
+        await _loads(stage, world)
+        for blow in blows:
+            link = world.links[blow.part]
+            await stage.blow(world, blow, link.cut, link.mend)
+
+
+async def slow(stage: Stage) -> None:
+    """Links of 300 ms, those of the edges narrow as well: everything arrives in the end."""
+    async with stage.world() as world:
+        for name, link in world.links.items():
+            link.delay = 0.3
+            link.rate = 0 if name == "bus core" else 64_000
+        await _loads(stage, world)
+        await asyncio.sleep(10)
+        await stage.mend(world, lambda: None)
+
+
+async def silence(stage: Stage) -> None:
+    """25 s in which nothing passes and nobody is told."""
+    await _silence(stage, 25.0)
+
+
+async def long_silence(stage: Stage) -> None:
+    """Longer than every keep-alive: each side has given the other up when it is over."""
+    await _silence(stage, stage.scale.silence)
+
+
+async def _silence(stage: Stage, seconds: float) -> None:
+    name = _LINKS[stage.dice.index(f"which of {', '.join(_LINKS[:3])}", 3)]
+    before = stage.dice.between("seconds before", 1.0, 3.0)
+    async with stage.world() as world:
+        await _loads(stage, world)
+        await asyncio.sleep(before)
+        stage.tell("{link} is silent for {seconds:g} s", link=name, seconds=seconds)
+        world.links[name].silence()
+        await asyncio.sleep(seconds)
+        await stage.mend(world, world.links[name].mend)
+        await asyncio.sleep(2)
+
+
+async def forgotten(stage: Stage) -> None:
+    """Connections that nobody ends and nothing comes through any more."""
+    before = stage.dice.between("seconds before", 1.0, 3.0)
+    async with stage.world() as world:
+        await _loads(stage, world)
+        await asyncio.sleep(before)
+        for link in world.links.values():
+            await stage.mend(world, link.forget)
+        await asyncio.sleep(5)
+
+
+async def restart_in_cut(stage: Stage) -> None:
+    """The link is cut; while it is, the edge and the bus are restarted."""
+    edge = world_edge = ("binhu-east", "binhu-west")[stage.dice.index("which edge", 2)]
+    gaps = [stage.dice.between("seconds", 0.3, 1.5) for _ in range(4)]
+    async with stage.world() as world:
+        await _loads(stage, world)
+        await asyncio.sleep(gaps[0])
+        link = world.links[f"bus {edge}"]
+        await link.cut()
+        await asyncio.sleep(gaps[1])
+        await world.parts[edge].kill()
+        await world.parts["nats"].kill()
+        await asyncio.sleep(gaps[2])
+        await world.parts["nats"].start()
+        await world.parts[world_edge].start(wait=False)
+        await asyncio.sleep(gaps[3])
+        await stage.mend(world, link.mend)
+        await asyncio.sleep(1)
+
+
+async def _loads(stage: Stage, world: World) -> None:
+    for name in world.layout.edges:
+        await world.load(name, stage.scale.rate)
