@@ -60,7 +60,7 @@ class KeepConfig(Model):
     )
     quarantine_days: float = Field(90, gt=0, description="Days that entries stay in quarantine.")
     quarantine_bytes: int = Field(
-        256 << 20, ge=1 << 16, description="Raw bytes that each stage's quarantine may hold."
+        256 << 20, ge=1 << 16, description="Raw bytes that the normaliser's quarantine may hold."
     )
     cases_days: float = Field(1826, gt=0, description="Days after its end that a case is kept.")
     alarms_days: float = Field(366, gt=0, description="The same of an alarm that belongs to no case.")

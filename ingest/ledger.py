@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from ingest import bulk
-from ingest.books import Books
+from ingest.books import Books, trim_quarantine
 from ingest.database import open_writer, transaction
 from ingest.normaliser import UNREAD, Count, Normalised
 from ingest.quarantine import Quarantined
@@ -137,6 +137,14 @@ class Ledger:
             if batch is not None and not self.is_done(batch):
                 self.books.record([(batch, [Count("", "", UNREAD, 1)])], now)
             self.books.quarantine([entry], now)
+
+    def trim_quarantine(self, before: int, max_bytes: int) -> int:
+        """Let go of entries older than `before` (ns since 1970 UTC), and of the oldest past `max_bytes`.
+
+        Returns how many went. Raises `ingest.database.StoreUnavailable`.
+        """
+        with self.books.transaction():
+            return trim_quarantine(self._connection, before=before, max_bytes=max_bytes)
 
     def close(self) -> None:
         """Close the file."""

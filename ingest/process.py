@@ -92,6 +92,12 @@ class _Ingest:
             async with asyncio.TaskGroup() as tasks:
                 services = [
                     tasks.create_task(normaliser.run(), name="normaliser"),
+                    tasks.create_task(
+                        normaliser.bound_quarantine(
+                            int(config.keep.quarantine_days * DAY), config.keep.quarantine_bytes
+                        ),
+                        name="quarantine",
+                    ),
                     *(
                         tasks.create_task(writer.run(), name=f"writer {writer.store.name}")
                         for writer in writers

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest import bulk
-from ingest.books import KEEP_RECENT, read_quarantine, trim_quarantine
+from ingest.books import KEEP_RECENT, read_quarantine
 from ingest.database import StoreUnavailable, open_reader, open_writer
 from ingest.ledger import Ledger
 from ingest.normaliser import Normaliser
@@ -147,10 +147,10 @@ def test_quarantine_is_bounded_by_age_and_size(site: Site, tmp_path: Path) -> No
     for seq in range(1, 21):
         one = batch(seq, [sample("nobody", "battery", "x" * 1000)])
         ledger.commit(ledger.prepare(Lane.TELEMETRY, [normaliser.normalise(one, NOW)]), NOW + seq)
-    connection = open_writer(tmp_path / "ledger.db")
-    assert trim_quarantine(connection, before=NOW + 6, max_bytes=10**9) == 5
-    assert trim_quarantine(connection, before=0, max_bytes=5500) == 10
-    assert [row.entry.seq for row in read_quarantine(connection)] == [16, 17, 18, 19, 20]
+    assert ledger.trim_quarantine(NOW + 6, 10**9) == 5
+    assert ledger.trim_quarantine(0, 5500) == 10
+    kept = read_quarantine(open_reader(tmp_path / "ledger.db"))
+    assert [row.entry.seq for row in kept] == [16, 17, 18, 19, 20]
 
 
 def test_sequences_join_and_split() -> None:
