@@ -93,7 +93,7 @@ class _Cut:
     def covers(self, has: Sequences, done: Sequences) -> bool:
         """Whether the store has every batch of this audit that the ledger has."""
         return all(
-            any(low <= first and (last <= high or not self.takes(high + 1)) for low, high in has)
+            any(low <= first <= high and (last <= high or not self.takes(high + 1)) for low, high in has)
             for first, last in done
             if self.takes(first)
         )
