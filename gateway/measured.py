@@ -82,11 +82,12 @@ def _of_overview(totals: schemas.Totals) -> Iterator[Metric]:
 def _of_system(system: schemas.SystemOut) -> Iterator[Metric]:
     queues = GaugeMetricFamily(
         "gridwarden_queue_batches",
-        "Batches that a reader of the bus has yet to do.",
-        labels=["queue", "lane"],
+        "Batches that a reader has yet to do: waiting (a backlog), or in hand.",
+        labels=["queue", "lane", "which"],
     )
     for queue in system.queues:
-        queues.add_metric([queue.name, queue.lane.value], queue.messages)
+        queues.add_metric([queue.name, queue.lane.value, "waiting"], queue.waiting)
+        queues.add_metric([queue.name, queue.lane.value, "in_hand"], queue.in_hand)
     yield queues
     up = GaugeMetricFamily("gridwarden_edge_up", "1 while an edge is heard.", labels=["edge"])
     waiting = GaugeMetricFamily("gridwarden_edge_waiting_batches", "Batches in an outbox.", labels=["edge"])

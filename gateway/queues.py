@@ -17,11 +17,17 @@ from readings.subjects import readings_stream, samples_stream
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Batches of a lane that somebody has yet to do."""
+    """Batches of a lane that a reader has yet to do: those that wait, and those it has in hand.
 
-    name: str
+    What is in hand was taken and is acknowledged once what follows from it is kept; only what waits is a
+    backlog. `reader` is ``normaliser``, ``rules`` or a store's name.
+    """
+
+    stream: str
+    reader: str
     lane: Lane
-    messages: int
+    waiting: int
+    in_hand: int
 
 
 class Queues:
@@ -29,30 +35,26 @@ class Queues:
 
     def __init__(self, bus: Bus, stores: list[str]) -> None:
         self._bus = bus
-        self._readers = [
-            (samples_stream(lane), NORMALISER, lane, f"{samples_stream(lane)} → normaliser") for lane in Lane
-        ]
+        self._readers = [(samples_stream(lane), NORMALISER, lane, "normaliser") for lane in Lane]
         for lane in Lane:
             stream = readings_stream(lane)
-            self._readers += [
-                (stream, store_consumer(store), lane, f"{stream} → {store}") for store in stores
-            ]
-            self._readers.append((stream, rules_consumer(lane), lane, f"{stream} → rules"))
+            self._readers += [(stream, store_consumer(store), lane, store) for store in stores]
+            self._readers.append((stream, rules_consumer(lane), lane, "rules"))
 
     async def look(self) -> list[Queue]:
         """Every queue; empty while the bus does not answer."""
         found = []
         try:
-            for stream, durable, lane, name in self._readers:
+            for stream, durable, lane, reader in self._readers:
                 info = await self._bus.jetstream.consumer_info(stream, durable)
-                found.append(Queue(name, lane, (info.num_pending or 0) + (info.num_ack_pending or 0)))
+                found.append(Queue(stream, reader, lane, info.num_pending or 0, info.num_ack_pending or 0))
         except (nats.errors.Error, APIError, TimeoutError):
             return []
         return found
 
     async def waiting(self) -> int:
-        """Batches in all streams that somebody has yet to do."""
-        return sum(queue.messages for queue in await self.look())
+        """Batches in all streams that somebody has yet to do, those in hand included."""
+        return sum(queue.waiting + queue.in_hand for queue in await self.look())
 
     async def audit(self, data: Path, edges: Path | None) -> Books:
         """The books with the streams' contents; without them while the bus does not answer."""

@@ -134,7 +134,21 @@ class Status:
             started_at=instant(self._started),
             components=self.components(say),
             queues=[
-                schemas.Queue(name=queue.name, lane=queue.lane, messages=queue.messages)
+                schemas.Queue(
+                    name=f"{queue.stream} → {queue.reader}",
+                    label=say(
+                        Message(
+                            N_("{what} → {reader}"),
+                            {
+                                "what": Message(WHAT[queue.reader == "normaliser"]),
+                                "reader": Message(PARTS[queue.reader]),
+                            },
+                        )
+                    ),
+                    lane=queue.lane,
+                    waiting=queue.waiting,
+                    in_hand=queue.in_hand,
+                )
                 for queue in await self._queues.look()
             ],
             rates=[
@@ -279,3 +293,6 @@ PARTS: Final = {
     "disk": N_("room on the disk"),
 }
 """What the parts are called."""
+
+WHAT: Final = {True: N_("samples"), False: N_("readings")}
+"""What the normaliser reads, and what everybody else does."""

@@ -82,14 +82,18 @@ class Books:
         if row.difference > 0 and row.unread:
             return Message(
                 N_(
-                    "{n} samples of {device} ({edge}, {lane}) are missing at: {stage}."
-                    " {unread} batches of this edge could not be read; their bytes are in quarantine"
+                    "{n} {n|sample|samples} of {device} ({edge}, {lane}) {n|is|are} missing at: {stage}."
+                    " {unread} {unread|batch|batches} of this edge could not be read; the bytes are in"
+                    " quarantine"
                 ),
                 values,
             )
         if row.difference > 0:
-            return Message(N_("{n} samples of {device} ({edge}, {lane}) are missing at: {stage}"), values)
-        return Message(N_("{n} samples of {device} ({edge}, {lane}) too many at: {stage}"), values)
+            return Message(
+                N_("{n} {n|sample|samples} of {device} ({edge}, {lane}) {n|is|are} missing at: {stage}"),
+                values,
+            )
+        return Message(N_("{n} {n|sample|samples} of {device} ({edge}, {lane}) too many at: {stage}"), values)
 
 
 async def audit(jetstream: JetStreamContext, data: Path, edges: Path | None) -> Books:

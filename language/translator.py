@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from language.message import Message
+from language.message import Message, filled
 
 LANGUAGES: Final = ("zh-CN", "en")
 """The languages every text exists in, the default first."""
@@ -32,7 +32,7 @@ class Translator:
                 name: self(value) if isinstance(value, Message) else value
                 for name, value in message.values.items()
             }
-            return self._catalogue.gettext(message.template).format(**values)
+            return filled(self._catalogue.gettext(message.template), values)
         return self._catalogue.gettext(message) if message else ""
 
 

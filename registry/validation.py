@@ -99,7 +99,10 @@ def problems_from_pydantic(
     found = [_problem(spot, positions, file, where, base, model) for spot in _best_branches(located)]
     if len(details) > MOST_MISTAKES:
         line, column = positions.position(base)
-        message = Message(N_("{count} more mistakes are not shown"), {"count": len(details) - MOST_MISTAKES})
+        message = Message(
+            N_("{count} more {count|mistake is|mistakes are} not shown"),
+            {"count": len(details) - MOST_MISTAKES},
+        )
         found.append(Problem(file, line, column, where, "", message))
     return found
 

@@ -69,13 +69,14 @@ def _steps(rule: Rule, say: Say) -> list[str]:
             "length": written(step.for_),
             "alarm": say(_SEVERITIES[step.severity]),
         }
-        clauses.append(say(Message(N_("when {condition} for {length}: {alarm}"), values)))
+        lasting, at_once = N_("when {condition} for {length}: {alarm}"), N_("when {condition}: {alarm}")
+        clauses.append(say(Message(lasting if step.for_ else at_once, values)))
         if step.clear is not None:
             condition = {"condition": condition_words(step.clear, say)}
             clauses.append(say(Message(N_("over when {condition}"), condition)))
     if rule.repeat is not None:
         often = {"count": rule.repeat.count, "window": written(rule.repeat.window)}
-        clauses.append(say(Message(N_("when it happens {count} times within {window}"), often)))
+        clauses.append(say(Message(N_("when it happens {count} {count|time|times} within {window}"), often)))
     if rule.max_gap is not None:
         gap = {"gap": written(rule.max_gap)}
         clauses.append(say(Message(N_("silence longer than {gap} does not count"), gap)))

@@ -8,8 +8,8 @@ from babel.messages.pofile import read_po
 
 
 def fields(text: str) -> set[str]:
-    """The names of the ``str.format`` fields in `text`."""
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+    """The names of the fields in `text`, those that only pick a word by number included."""
+    return {name.partition("|")[0] for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
 def main(template: str) -> int:

@@ -186,24 +186,14 @@ export const system = {
         { name: "writer influx", state: "degraded", detail: "503 from http://127.0.0.1:8086, retrying" },
         { name: "rules", state: "ok", detail: "" },
       ],
-      queues: [
-        { name: "SAMPLES_ALARM → normaliser", lane: "alarm", messages: 0, bytes: 0, oldest_seconds: null },
-        {
-          name: "SAMPLES_TELEMETRY → normaliser",
-          lane: "telemetry",
-          messages: 14,
-          bytes: 18_200,
-          oldest_seconds: 0.4,
-        },
-        { name: "READINGS_ALARM → rules", lane: "alarm", messages: 0, bytes: 0, oldest_seconds: null },
-        {
-          name: "READINGS_TELEMETRY → writer influx",
-          lane: "telemetry",
-          messages: 2841,
-          bytes: 4_120_000,
-          oldest_seconds: 93,
-        },
-      ],
+      queues: (
+        [
+          ["SAMPLES_ALARM → normaliser", "采样 → 归一化", "alarm", 0, 6],
+          ["SAMPLES_TELEMETRY → normaliser", "采样 → 归一化", "telemetry", 14, 3],
+          ["READINGS_ALARM → rules", "读数 → 规则与案件", "alarm", 0, 23],
+          ["READINGS_TELEMETRY → influx", "读数 → InfluxDB", "telemetry", 2841, 500],
+        ] as const
+      ).map(([name, label, lane, waiting, in_hand]) => ({ name, label, lane, waiting, in_hand })),
       rates: [
         { stage: "normalised", lane: "alarm", per_second: 12.2 },
         { stage: "normalised", lane: "telemetry", per_second: 211.7 },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { byUrgency, matches, mergeAlarm, type AlarmFilter } from "../src/alarms/order";
+import { bySeverity, byUrgency, matches, mergeAlarm, type AlarmFilter } from "../src/alarms/order";
+import { Selection } from "../src/alarms/selection.svelte";
 import { isNewCritical } from "../src/app/situation.svelte";
 import { alarm } from "./samples";
 
@@ -60,6 +61,41 @@ describe("filters", () => {
     expect(matches({ ...OPEN, severities: ["high"] }, alarm())).toBe(false);
     expect(matches({ ...OPEN, unacknowledged: true }, alarm({ acknowledged: true }))).toBe(false);
     expect(matches({ ...OPEN, state: "closed" }, alarm({ open: false }))).toBe(true);
+  });
+});
+
+describe("choosing several", () => {
+  const list = [
+    alarm({ id: "worst" }),
+    alarm({ id: "high", severity: "high" }),
+    alarm({ id: "seen", severity: "high", acknowledged: true }),
+    alarm({ id: "over", severity: "low", open: false }),
+  ];
+
+  it("takes all but the critical ones at once; those are chosen one by one", () => {
+    const selection = new Selection();
+    selection.most(list);
+    expect(ids(selection.of(list))).toEqual(["high"]);
+    selection.toggle("worst");
+    expect(ids(selection.of(list))).toEqual(["worst", "high"]);
+    selection.toggle("high");
+    expect(ids(selection.of(list))).toEqual(["worst"]);
+    selection.clear();
+    expect(selection.of(list)).toEqual([]);
+  });
+
+  it("forgets what somebody else has acknowledged meanwhile", () => {
+    const selection = new Selection();
+    selection.toggle("worst");
+    expect(selection.of([alarm({ id: "worst", acknowledged: true })])).toEqual([]);
+  });
+
+  it("counts by severity, the worst first", () => {
+    expect(bySeverity(list).map(([severity, those]) => [severity, those.length])).toEqual([
+      ["critical", 1],
+      ["high", 2],
+      ["low", 1],
+    ]);
   });
 });
 

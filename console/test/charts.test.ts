@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 
 import type { Evidence, Limit, Series } from "../src/api/types";
 import { appended, draws, linesOf, occurrencesOf, summary } from "../src/charts/data";
+import { besides, dayLabel, inRows, timeLabels } from "../src/charts/labels";
 import { limitsOn, reach } from "../src/charts/limits";
-import { inRows } from "../src/charts/options";
+import { headroom, placedMarks, type Look } from "../src/charts/options";
 import { sourcesOf, trimmed, windowOf } from "../src/charts/window";
 
 function series(given: Partial<Series>): Series {
@@ -129,12 +130,78 @@ describe("the window around an event", () => {
 
 describe("labels of marks", () => {
   it("never cover each other", () => {
-    const rows = inRows([
-      { x: 0, left: 0, width: 50 },
-      { x: 20, left: 20, width: 50 },
-      { x: 60, left: 60, width: 50 },
+    const labels = [0, 20, 60, 65, 70].map((left) => ({ left, width: 50 }));
+    expect(inRows(labels, 3).map((one) => one.row)).toEqual([0, 1, 0, 2, 1]);
+    expect(inRows(labels, 2).map((one) => one.row)).toEqual([0, 1, 0, null, 1]);
+  });
+
+  const look: Look = {
+    width: 320,
+    height: 190,
+    language: "en",
+    timezone: "Asia/Shanghai",
+    unit: "Cel",
+    positions: ["Normal", "Triggered"],
+    start: 0,
+    end: 600_000,
+    marks: [],
+    limits: [],
+    colour: () => "black",
+    syncKey: "",
+    severity: (one) => one,
+    font: "12px sans",
+    measure: (text) => text.length * 7,
+  };
+  const mark = (at: number, label: string) => ({ at, label, tone: "critical" as const });
+
+  it("stand above the chart, inside it on both sides, even on a phone", () => {
+    const marks = [
+      mark(0, "Smoke"),
+      mark(20_000, "Smoke"),
+      mark(595_000, "Room temperature"),
+      mark(-1, "gone"),
+    ];
+    const placed = placedMarks({ ...look, marks });
+    expect(placed.map((one) => [one.label, one.row])).toEqual([
+      ["Smoke", 0],
+      ["Smoke", 1],
+      ["Room temperature", 0],
     ]);
-    expect(rows.map((one) => one.row)).toEqual([0, 1, 0]);
+    for (const one of placed) {
+      expect(one.left).toBeGreaterThanOrEqual(0);
+      expect(one.left + one.width).toBeLessThanOrEqual(look.width);
+    }
+    expect(headroom(placed, look)).toBeGreaterThan(headroom([], look));
+  });
+});
+
+describe("labels of thresholds", () => {
+  it("stand side by side where the lines are near each other", () => {
+    const labels = [
+      { y: 100, width: 80 },
+      { y: 104, width: 60 },
+      { y: 96, width: 50 },
+      { y: 150, width: 80 },
+    ];
+    expect(besides(labels, 15, 8)).toEqual([0, 88, 156, 0]);
+  });
+});
+
+describe("the time axis", () => {
+  const at = (clock: string) => Date.parse(`2026-11-23T${clock}+08:00`);
+
+  it("tells seconds where several labels fall into one minute", () => {
+    const ticks = [at("11:54:00"), at("11:54:15"), at("11:54:30")];
+    expect(timeLabels(ticks, 15_000, "en", "Asia/Shanghai")).toEqual(["11:54:00", "11:54:15", "11:54:30"]);
+    expect(timeLabels(ticks.slice(0, 1), 60_000, "en", "Asia/Shanghai")).toEqual(["11:54"]);
+  });
+
+  it("tells the day where one begins", () => {
+    expect(timeLabels([at("00:00:00"), at("06:00:00")], 21_600_000, "en", "Asia/Shanghai")).toEqual([
+      "Nov 23",
+      "06:00",
+    ]);
+    expect(dayLabel(at("00:00:00"), "zh-CN", "Asia/Shanghai")).toBe("11月23日");
   });
 });
 

@@ -54,6 +54,8 @@ describe("a quantity", () => {
 
   it("has no more digits than mean something", () => {
     expect(format.number(1234.5678, "en")).toBe("1,234.57");
+    expect(format.number(-0.3, "en", 0)).toBe("0");
+    expect(format.number(-3, "en", 0)).toBe("-3");
     expect(format.bytes(4_120_000, "en")).toBe("4.1 MB");
     expect(format.bytes(12, "en")).toBe("12 B");
   });

@@ -98,7 +98,7 @@ describe("acknowledging", () => {
   it("is sent in the name of whoever is acting", async () => {
     const asking = answerWith(200, alarm({ acknowledged: true }));
     const done = vi.fn<(now: Alarm) => void>();
-    acts.ask("acknowledge", alarm(), done);
+    acts.ask("acknowledge", [alarm()], done);
     if (!acts.asked) throw new Error("the dialog should be asked for");
     render(ActDialog, { asked: acts.asked });
     await fireEvent.input(screen.getByRole("textbox", { hidden: true }), { target: { value: "on my way" } });
@@ -112,7 +112,7 @@ describe("acknowledging", () => {
 
   it("shows why it was refused and stays open", async () => {
     answerWith(409, { title: "Conflict", status: 409, detail: "Already over." });
-    acts.ask("acknowledge", alarm(), vi.fn());
+    acts.ask("acknowledge", [alarm()], vi.fn());
     if (!acts.asked) throw new Error("the dialog should be asked for");
     render(ActDialog, { asked: acts.asked });
     await fireEvent.submit(document.querySelector("form") as HTMLFormElement);
@@ -120,9 +120,47 @@ describe("acknowledging", () => {
     expect(acts.asked).not.toBeNull();
   });
 
+  it("of several says how many of each severity, and asks for a word about the critical ones", async () => {
+    const asking = answerWith(200, alarm({ acknowledged: true }));
+    const alarms = [
+      alarm({ id: "a" }),
+      alarm({ id: "b", severity: "low" }),
+      alarm({ id: "c", severity: "low" }),
+    ];
+    acts.ask("acknowledge", alarms, vi.fn());
+    if (!acts.asked) throw new Error("the dialog should be asked for");
+    const { container } = render(ActDialog, { asked: acts.asked });
+    expect(container.querySelector(".counts")?.textContent).toMatch(/Critical\s*1\s*Low\s*2/);
+    const submit = screen.getByRole("button", { name: "Acknowledge 3 alarms", hidden: true });
+    expect((submit as HTMLButtonElement).disabled).toBe(true);
+    await fireEvent.click(screen.getByRole("checkbox", { name: /critical alarm above \(1\)/, hidden: true }));
+    expect((submit as HTMLButtonElement).disabled).toBe(false);
+    await fireEvent.submit(document.querySelector("form") as HTMLFormElement);
+    await vi.waitFor(() => expect(acts.asked).toBeNull());
+    expect(asking).toHaveBeenCalledTimes(3);
+  });
+
+  it("of several keeps in question what was refused, and says why", async () => {
+    const body = (status: number, what: object) =>
+      Promise.resolve(
+        new Response(JSON.stringify(what), { status, headers: { "Content-Type": "application/json" } }),
+      );
+    vi.stubGlobal("fetch", (request: Request) =>
+      request.url.includes("/b/")
+        ? body(409, { title: "Conflict", status: 409, detail: "Already over." })
+        : body(200, alarm({ acknowledged: true })),
+    );
+    const done = vi.fn();
+    acts.ask("acknowledge", [alarm({ id: "a" }), alarm({ id: "b" }), alarm({ id: "c" })], done);
+    await acts.send("so-1", "");
+    expect(done).toHaveBeenCalledTimes(2);
+    expect(acts.asked?.alarms.map((one) => one.id)).toEqual(["b"]);
+    expect(acts.failure?.message).toBe("Already over.");
+  });
+
   it("first asks who is acting when nobody is chosen", () => {
     prefs.actor = "";
-    acts.ask("acknowledge", alarm(), vi.fn());
+    acts.ask("acknowledge", [alarm()], vi.fn());
     expect(acts.asked).toBeNull();
     expect(acting.choosing).toBe(true);
     acting.choose("so-2");

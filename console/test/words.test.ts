@@ -33,6 +33,21 @@ describe("the catalogues", () => {
     }
   });
 
+  it("are written with the punctuation of their language", () => {
+    const HALF = /[\u3400-\u9fff}）%][,;:?!(]|[,;:?!)][\u3400-\u9fff{]|\.{3}/;
+    for (const [key, text] of Object.entries(zh)) expect(text, key).not.toMatch(HALF);
+    for (const [key, text] of Object.entries(en)) expect(text, key).not.toMatch(/[，。；：？！（）、]/);
+  });
+
+  it("leave no brace behind, whatever the number", () => {
+    for (const n of [1, 2]) {
+      for (const [key, text] of [...Object.entries(zh), ...Object.entries(en)]) {
+        const given = Object.fromEntries(values(text).map((name) => [name, n]));
+        expect(fill(text, given), key).not.toMatch(/[{}|]/);
+      }
+    }
+  });
+
   it("hold nothing that no page says", () => {
     const code = Object.values(SOURCES).join("\n");
     const said = [...code.matchAll(/word\(\s*"([\w.]+)"/g)].map((found) => `${found[1]}.`);

@@ -83,7 +83,9 @@ def install(app: FastAPI) -> None:
             for found in error.errors()[:_MOST]
         ]
         count = len(error.errors())
-        detail = say(Message(N_("The request is not valid in {count} places."), {"count": count}))
+        detail = say(
+            Message(N_("The request is not valid in {count} {count|place|places}."), {"count": count})
+        )
         return _answer(
             request, HTTPStatus.UNPROCESSABLE_ENTITY, "urn:gridwarden:invalid-request", detail, errors
         )

@@ -20,15 +20,18 @@ def run(site: Path, *, as_json: bool) -> int:
     if errors:
         complain(
             tell(
-                "{errors} errors, {warnings} warnings", errors=errors, warnings=len(loaded.problems) - errors
+                "{errors} {errors|error|errors}, {warnings} {warnings|warning|warnings}",
+                errors=errors,
+                warnings=len(loaded.problems) - errors,
             )
         )
         return 1
     if loaded.site is not None:
         say(
             tell(
-                "{site}: sound. {grids} grids, {places} places, {devices} devices of {types} types, "
-                "{edges} edges, {rules} rules.",
+                "{site}: sound. {grids} {grids|grid|grids}, {places} {places|place|places}, {devices} "
+                "{devices|device|devices} of {types} {types|type|types}, {edges} {edges|edge|edges}, "
+                "{rules} {rules|rule|rules}.",
                 site=site,
                 grids=len(loaded.site.grids),
                 places=len(loaded.site.places),

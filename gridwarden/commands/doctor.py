@@ -122,13 +122,16 @@ def _site(folder: Path) -> Iterator[Finding]:
     if errors:
         yield Finding(
             "bad",
-            tell("the site folder has {errors} errors", errors=errors),
+            tell("the site folder has {errors} {errors|error|errors}", errors=errors),
             tell("See them: gridwarden check {folder}", folder=folder),
         )
     elif configuration.site is not None:
         yield Finding(
             "good",
-            tell("the site folder is sound ({devices} devices)", devices=len(configuration.site.devices)),
+            tell(
+                "the site folder is sound ({devices} {devices|device|devices})",
+                devices=len(configuration.site.devices),
+            ),
         )
 
 
@@ -174,7 +177,9 @@ def _gateway(data: Path) -> Iterator[Finding]:
         silent = Finding(
             "warning",
             tell(
-                "{silent} of {devices} devices are silent", silent=totals["silent"], devices=totals["devices"]
+                "{silent} of {devices} {devices|device|devices} {silent|is|are} silent",
+                silent=totals["silent"],
+                devices=totals["devices"],
             ),
         )
     yield silent

@@ -54,7 +54,7 @@ def test_rules_and_cases_go_on_while_influxdb_hangs(
     house.wait(
         lambda: (
             not any(
-                queue["messages"]
+                queue["waiting"] + queue["in_hand"]
                 for queue in house.get("system")["queues"]
                 if queue["name"].endswith("influx")
             )

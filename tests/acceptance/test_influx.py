@@ -43,7 +43,8 @@ def test_influxdb_holds_what_the_embedded_store_holds(
     house.options = [*house.options, "--no-simulators"]
     house.start()  # what was on its way at the end arrives now; nothing new is simulated
     house.wait(
-        lambda: not any(queue["messages"] for queue in house.get("system")["queues"]), "the queues are empty"
+        lambda: not any(one["waiting"] + one["in_hand"] for one in house.get("system")["queues"]),
+        "the queues are empty",
     )
     assert house.stop() == 0, house.output
 

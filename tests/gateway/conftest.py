@@ -114,7 +114,7 @@ class StillQueues:
     """Queues without a bus."""
 
     async def look(self) -> list[Queue]:
-        return [Queue("READINGS_ALARM → rules", Lane.ALARM, 3)]
+        return [Queue("READINGS_ALARM", "rules", Lane.ALARM, 3, 2)]
 
     async def waiting(self) -> int:
         return 3

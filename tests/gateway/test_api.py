@@ -227,11 +227,23 @@ async def test_an_ingest_that_does_not_answer_is_said_to_be_so(gateway: Gateway)
     assert "nobody answers" in problem["detail"]
 
 
+@pytest.mark.parametrize(
+    ("language", "label"), [("en", "readings → rules and cases"), ("zh-CN", "读数 → 规则与案件")]
+)
+async def test_a_queue_has_a_name_for_people_and_tells_a_backlog_from_work_in_hand(
+    gateway: Gateway, language: str, label: str
+) -> None:
+    (queue,) = (await gateway.get("system", language))["queues"]
+    assert (queue["name"], queue["label"]) == ("READINGS_ALARM → rules", label)
+    assert (queue["waiting"], queue["in_hand"]) == (3, 2)
+
+
 async def test_the_metrics_can_be_scraped(gateway: Gateway) -> None:
     text = (await gateway.client.get("/metrics")).text
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert families["gridwarden_part_up"].samples[0].value == 1
-    assert families["gridwarden_queue_batches"].samples[0].value == 3
+    batches = {one.labels["which"]: one.value for one in families["gridwarden_queue_batches"].samples}
+    assert batches == {"waiting": 3, "in_hand": 2}
     assert families["gridwarden_books_balanced"].samples[0].value == 1
     assert families["gridwarden_cases_open"].samples[0].labels == {"which": "all"}
 

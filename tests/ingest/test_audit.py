@@ -332,7 +332,7 @@ async def test_unreadable_batches_are_named_as_the_reason_of_a_difference(
     async with Room(bus, site, tmp_path, [EmbeddedStore(tmp_path / "readings.db")]):
         books = await settled(bus, tmp_path)
     assert sum(row.difference for row in books.rows) == spoilt.samples
-    assert "1 batches of this edge could not be read" in str(books.first_difference)
+    assert "1 batch of this edge could not be read" in str(books.first_difference)
 
 
 def total(books: Books, name: str) -> int:

@@ -7,6 +7,19 @@ export function rank(severity: Severity | null): number {
   return severity === null ? SEVERITIES.length : SEVERITIES.indexOf(severity);
 }
 
+/** Whether nobody has answered it yet. */
+export function acknowledgeable(alarm: Alarm): boolean {
+  return alarm.open && !alarm.acknowledged;
+}
+
+/** `alarms` by severity, the worst first; severities without any are left out. */
+export function bySeverity(alarms: readonly Alarm[]): [Severity, Alarm[]][] {
+  return SEVERITIES.map((severity): [Severity, Alarm[]] => [
+    severity,
+    alarms.filter((one) => one.severity === severity),
+  ]).filter(([, those]) => those.length > 0);
+}
+
 /** Worst first; of the same severity the unanswered first; then the newest. */
 export function byUrgency(a: Alarm, b: Alarm): number {
   return (

@@ -115,9 +115,10 @@ export function relative(at: Instant, now: Instant, language: string): string {
   return format.format(Math.trunc(seconds / 86_400), "day");
 }
 
-/** A measured number: as many decimals as mean something, never more than `digits` of them. */
+/** A measured number: as many decimals as mean something, never more than `digits` of them, never `-0`. */
 export function number(value: number, language: string, digits = 2): string {
-  return new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
+  const options = { maximumFractionDigits: digits, signDisplay: "negative" } as const;
+  return new Intl.NumberFormat(language, options).format(value);
 }
 
 export function bytes(value: number, language: string): string {

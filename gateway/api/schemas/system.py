@@ -18,13 +18,13 @@ class Component(Schema):
 
 
 class Queue(Schema):
-    """Messages waiting somewhere."""
+    """Batches of readings that one reader has yet to do."""
 
-    name: str = Field(examples=["READINGS_ALARM → rules"])
+    name: str = Field(examples=["READINGS_ALARM → rules"], description="Stream and reader by their ids.")
+    label: str = Field(examples=["readings → rules and cases"], description="The same for people.")
     lane: Lane
-    messages: int
-    bytes: int | None = None
-    oldest_seconds: float | None = None
+    waiting: int = Field(description="Not taken yet: a backlog when it grows.")
+    in_hand: int = Field(description="Taken, and acknowledged when what follows from them is kept.")
 
 
 class Rate(Schema):
