@@ -1,7 +1,7 @@
 """Showing figures: a table for people, JSON for programs."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from rich.table import Table
 
 from bench.figures import Figure
 from bench.machine import Machine
+from bench.pace import Pace
 from bench.profile import Profile, Share
 
 
@@ -49,6 +50,14 @@ def show_figures(console: Console, figures: Sequence[Figure]) -> None:
             console.print(f"{name}: {note}", style="dim", highlight=False)
 
 
+def show_paces(console: Console, paces: Mapping[str, Pace]) -> None:
+    """How fast the processor was: what makes two runs comparable, or not."""
+    told = ", ".join(f"{name} {pace.before:.1f}/{pace.after:.1f}" for name, pace in paces.items())
+    console.print(
+        f"pace: a fixed piece of Python took, before/after, in ms: {told}", style="dim", highlight=False
+    )
+
+
 def show_profile(console: Console, profile: Profile) -> None:
     """Where the gateway's time went."""
     console.print(f"\nProcessor time of ingest and gateway during `path` ({profile.seconds:.1f} s)")
@@ -67,13 +76,19 @@ def amount(value: float) -> str:
 
 
 def write_json(
-    file: Path, machine: Machine, figures: Sequence[Figure], failed: Iterable[str], profile: Profile | None
+    file: Path,
+    machine: Machine,
+    figures: Sequence[Figure],
+    failed: Iterable[str],
+    profile: Profile | None,
+    paces: Mapping[str, Pace],
 ) -> None:
     """Everything as one JSON object; raises OSError."""
     document = {
         "machine": asdict(machine),
         "figures": [asdict(figure) | {"met": figure.met} for figure in figures],
         "failed": [*failed],
+        "paces_ms": {name: pace._asdict() for name, pace in paces.items()},
         "profile": asdict(profile) if profile is not None else None,
     }
     file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

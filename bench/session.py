@@ -13,6 +13,7 @@ import httpx
 
 from bench.figures import CannotMeasure, Conditions, Figure
 from bench.measurements import MEASUREMENTS
+from bench.pace import Pace, pace
 from bench.profile import Profile, read_profile
 
 
@@ -24,6 +25,8 @@ class Results:
     failed: list[str] = field(default_factory=list)
     """Measurements that came to no figure, with the reason."""
     profile: Profile | None = None
+    paces: dict[str, Pace] = field(default_factory=dict)
+    """How fast the processor was around each measurement."""
 
 
 def measure(
@@ -42,10 +45,12 @@ def measure(
             if sampled is not None:
                 sampled.mkdir()
             conditions = Conditions(data, seconds, lambda what, name=name: tell(name, what), sampled)  # type: ignore[misc]  # the default binds the loop's name
+            before = pace()
             try:
                 results.figures += asyncio.run(_measured(name, conditions))
             except CannotMeasure as error:
                 results.failed.append(f"{name}: {error}")
+            results.paces[name] = Pace(before, pace())
             if sampled is not None and any(sampled.iterdir()):
                 results.profile = read_profile(sampled)
     return results

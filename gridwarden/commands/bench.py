@@ -7,7 +7,7 @@ from rich.console import Console
 
 from bench.machine import this_machine
 from bench.measurements import MEASUREMENTS
-from bench.report import show_figures, show_machine, show_profile, write_json
+from bench.report import show_figures, show_machine, show_paces, show_profile, write_json
 from bench.session import measure
 from gridwarden.console_text import complain, stop, tell
 
@@ -38,13 +38,14 @@ def run(seconds: float, only: Sequence[str], json_file: Path | None, profile: bo
 
         results = measure(names, seconds, now, profile=profile)
     show_figures(console, results.figures)
+    show_paces(console, results.paces)
     if results.profile is not None:
         show_profile(console, results.profile)
     for failure in results.failed:
         complain(failure)
     if json_file is not None:
         try:
-            write_json(json_file, machine, results.figures, results.failed, results.profile)
+            write_json(json_file, machine, results.figures, results.failed, results.profile, results.paces)
         except OSError as error:
             stop(tell("{file} cannot be written: {reason}", file=json_file, reason=error.strerror or error))
     return FAILED if results.failed else 0

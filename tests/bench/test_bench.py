@@ -43,6 +43,7 @@ def test_the_path_is_measured_and_everything_is_cleaned_up(tmp_path):
     assert rate["value"] > 0
     assert rate["met"] is (rate["value"] >= 50_000)
     assert found["machine"]["cores"] > 0
+    assert min(found["paces_ms"]["path"].values()) > 0
     assert {"ingest", "rules"} <= {share["name"] for share in found["profile"]["rooms"]}
     assert [*tmp_path.iterdir()] == [file]
 
