@@ -16,6 +16,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
@@ -51,6 +52,8 @@ _BUSY: Final = 200
 _PER_SERIES: Final = 16
 _SLICES: Final = 2
 """Deleted at most after one write."""
+_PLAIN: Final = "(ts, sid, value)"
+_ALL: Final = "(ts, sid, value, quality, received, event)"
 _SUSPECT: Final[int] = int(Quality.CLOCK_SUSPECT)
 _device_of = attrgetter("device")
 
@@ -99,8 +102,7 @@ class EmbeddedStore:
 
     def write_now(self, batches: Sequence[ReadingBatch], now: int) -> None:
         """`write`, in the calling thread; never from two threads."""
-        hot: list[Any] = []
-        newest: dict[int, tuple[Any, ...]] = {}
+        rows = _Rows()
         try:
             with self.books.transaction():
                 fresh: dict[BatchId, ReadingBatch] = {}
@@ -108,17 +110,8 @@ class EmbeddedStore:
                     if not self.books.is_done(batch.edge, batch.lane, batch.seq):
                         fresh.setdefault(BatchId(batch.edge, batch.lane, batch.seq), batch)
                 for batch in fresh.values():
-                    self._rows(batch, hot, newest)
-                bulk.insert(self._connection, "INSERT OR REPLACE INTO hot", 6, hot)
-                bulk.insert(
-                    self._connection,
-                    "INSERT INTO latest",
-                    6,
-                    [column for row in newest.values() for column in row],
-                    "ON CONFLICT DO UPDATE SET ts = excluded.ts, value = excluded.value,"
-                    " quality = excluded.quality, received = excluded.received, event = excluded.event"
-                    " WHERE excluded.ts >= latest.ts",
-                )
+                    self._add(batch, rows)
+                rows.write(self._connection)
                 self.books.record(
                     ((identity, stored_counts(batch)) for identity, batch in fresh.items()), now
                 )
@@ -168,7 +161,7 @@ class EmbeddedStore:
             )
         return int((pages - free) * size)
 
-    def _rows(self, batch: ReadingBatch, hot: list[Any], newest: dict[int, tuple[Any, ...]]) -> None:
+    def _add(self, batch: ReadingBatch, rows: "_Rows") -> None:
         sids = self._sids.setdefault((batch.edge, str(batch.lane)), {})
         for reading in batch.readings:
             value = reading.value
@@ -176,19 +169,7 @@ class EmbeddedStore:
             if sid is None:
                 sid = self._new_series(batch, reading)
                 sids[reading.device, reading.point, type(value)] = sid
-            quality = reading.quality
-            row = (
-                reading.time,
-                sid,
-                value,
-                quality or None,
-                reading.received if quality & _SUSPECT else None,
-                reading.event or None,
-            )
-            hot += row
-            known = newest.get(sid)
-            if known is None or known[1] <= reading.time:
-                newest[sid] = (sid, reading.time, *row[2:])
+            rows.add(sid, reading)
 
     def _new_series(self, batch: ReadingBatch, reading: Reading) -> int:
         row = self._connection.execute(
@@ -205,6 +186,54 @@ class EmbeddedStore:
             "SELECT sid, edge, lane, device, point, kind FROM series"
         ):
             self._sids.setdefault((edge, lane), {})[device, point, kinds[kind]] = sid
+
+
+class _Rows:
+    """The rows of one write. Nearly all are plain (good, no event): three columns instead of six, which is
+    a third of the work."""
+
+    def __init__(self) -> None:
+        self._plain: list[Any] = []
+        """ts, sid, value, ts, sid, value …"""
+        self._marked: dict[tuple[int, int], tuple[Any, ...]] = {}
+        """By (ts, sid): (ts, sid, value, quality, received, event). They are written after the plain ones."""
+        self._newest: dict[int, tuple[Any, ...]] = {}
+        """By sid: (ts, sid, value), or a marked row."""
+
+    def add(self, sid: int, reading: Reading) -> None:
+        """Take a reading; of those with the same series and time the last one stays."""
+        time, quality = reading.time, reading.quality
+        row: tuple[Any, ...] = (time, sid, reading.value)
+        if quality or reading.event or (self._marked and (time, sid) in self._marked):
+            row += (
+                quality or None,
+                reading.received if quality & _SUSPECT else None,
+                reading.event or None,
+            )
+            self._marked[time, sid] = row
+        else:
+            self._plain += row
+        known = self._newest.get(sid)
+        if known is None or known[0] <= time:
+            self._newest[sid] = row
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Insert them; raises `sqlite3.Error`."""
+        for columns, width, rows in (
+            (_PLAIN, 3, self._plain),
+            (_ALL, 6, [*chain.from_iterable(self._marked.values())]),
+        ):
+            bulk.insert(connection, f"INSERT OR REPLACE INTO hot {columns}", width, rows)
+            newest = (row for row in self._newest.values() if len(row) == width)
+            bulk.insert(
+                connection,
+                f"INSERT INTO latest {columns}",
+                width,
+                [*chain.from_iterable(newest)],
+                "ON CONFLICT DO UPDATE SET ts = excluded.ts, value = excluded.value,"
+                " quality = excluded.quality, received = excluded.received, event = excluded.event"
+                " WHERE excluded.ts >= latest.ts",
+            )
 
 
 def _upgrade(connection: sqlite3.Connection) -> None:

@@ -79,6 +79,19 @@ async def test_marks_are_kept_only_where_there_are_any(
     assert stored == (None, None, None)
 
 
+@pytest.mark.parametrize("marked_first", [True, False])
+async def test_of_readings_of_one_time_the_last_stays_marked_or_not(
+    store: EmbeddedStore, history: EmbeddedHistory, *, marked_first: bool
+) -> None:
+    plain, marked = reading(1.0), reading(2.0, quality=Quality.LATE, event="e")
+    await store.write([batch(1, *((marked, plain) if marked_first else (plain, marked)))], NOW)
+    expected = (1.0, 0, "") if marked_first else (2.0, int(Quality.LATE), "e")
+    (row,) = (await history.series("d", "p", 0, NOW * 2)).rows
+    (latest,) = await history.latest(["d"])
+    for found in (row, latest.row):
+        assert (found.value, found.quality, found.event) == expected
+
+
 async def test_latest_is_the_newest_by_time_not_by_arrival(
     store: EmbeddedStore, history: EmbeddedHistory
 ) -> None:
