@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { asked, asProblem, Refusal } from "../src/api/client";
 import { EventParser, follow, type ServerEvent } from "../src/api/events";
-import { updated } from "../src/devices/latest";
+import { asKept, updated } from "../src/devices/latest";
 import { waitBefore } from "../src/app/feed.svelte";
 import { Load } from "../src/app/load.svelte";
 
@@ -113,5 +113,17 @@ describe("loading", () => {
     answers[0]?.("old");
     await first;
     expect(load.data).toBe("new");
+  });
+});
+
+describe("a value as it is kept", () => {
+  it("shows no digits that nobody measured", () => {
+    expect(asKept(3018 * 0.001)).toBe("3.018");
+    expect(asKept(-0.1 - 0.2)).toBe("-0.3");
+    expect(asKept(1764063302123)).toBe("1764063302123");
+  });
+
+  it("tells a word from a number and a switch", () => {
+    expect([asKept("3.018"), asKept(true)]).toEqual(['"3.018"', "true"]);
   });
 });

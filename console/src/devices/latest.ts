@@ -14,3 +14,8 @@ export function updated(values: readonly Value[], rows: readonly LiveReading[]):
     return { ...value, value: row.value, time: new Date(row.time).toISOString() };
   });
 }
+
+/** A value as it is kept, without the last digits of a binary fraction that nobody measured. */
+export function asKept(value: Value["value"]): string {
+  return JSON.stringify(typeof value === "number" ? Number(value.toPrecision(15)) : value);
+}
