@@ -59,7 +59,9 @@ class Register(Model):
     point: str = Field(description="The point's native name.")
     table: Literal["coil", "discrete", "holding", "input"] = Field(description="FC 1, 2, 3 or 4.")
     address: int = Field(ge=0, le=65535, description="As printed in the manual, counted from `address_base`.")
-    type: Literal["bit", "u16", "s16", "u32", "s32", "f32"] = "u16"
+    type: Literal["bit", "flags", "u16", "s16", "u32", "s32", "f32"] = Field(
+        "u16", description="`flags`: a word that is true when any of its bits is set, whichever."
+    )
     word_order: Literal["big", "little"] = Field(
         "big", description="Which word of a 32-bit value comes first."
     )

@@ -12,7 +12,7 @@ from typing import Final
 from readings import Scalar
 from registry.device_types import ModbusProfile, Register
 
-_WIDTH: Final = {"bit": 1, "u16": 1, "s16": 1, "u32": 2, "s32": 2, "f32": 2}
+_WIDTH: Final = {"bit": 1, "flags": 1, "u16": 1, "s16": 1, "u32": 2, "s32": 2, "f32": 2}
 _RANGE: Final = {
     "u16": (0, 0xFFFF),
     "s16": (-0x8000, 0x7FFF),
@@ -32,7 +32,11 @@ def to_words(register: Register, value: Scalar) -> tuple[int, ...]:
     A coil or discrete input is a word of 0 or 1. A value beyond the type's range stays at its end, as
     a sensor's does; NaN is only sayable in ``f32`` and is 0 elsewhere.
     """
-    if register.table in ("coil", "discrete") or register.type == "bit" or register.bit is not None:
+    if (
+        register.table in ("coil", "discrete")
+        or register.type in ("bit", "flags")
+        or register.bit is not None
+    ):
         set_bit = bool(_raw(register, value))
         return (int(set_bit) << (register.bit or 0),)
     number = _raw(register, value)
@@ -51,6 +55,8 @@ def from_words(register: Register, words: tuple[int, ...]) -> Scalar:
     """The native value that a reader makes of `words`: what `to_words` said after its rounding."""
     if register.table in ("coil", "discrete"):
         return bool(words[0])
+    if register.type == "flags":
+        return words[0] != 0
     if register.type == "bit" or register.bit is not None:
         return bool(words[0] >> (register.bit or 0) & 1)
     if width(register) == 1:

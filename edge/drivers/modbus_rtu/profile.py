@@ -74,6 +74,8 @@ def _size(register: Register) -> int:
 def _value(register: Register, answer: Sequence[int] | Sequence[bool]) -> Scalar:
     if register.table in ("coil", "discrete"):
         return bool(answer[0])
+    if register.type == "flags":
+        return answer[0] != 0
     if register.bit is not None or register.type == "bit":
         return bool(answer[0] >> (register.bit or 0) & 1)
     words = answer if register.word_order == "big" else answer[::-1]
