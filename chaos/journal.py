@@ -136,18 +136,3 @@ def newest_heard(path: Path) -> list[Mark]:
     finally:
         connection.close()
     return [Mark(*row[:4]) for row in rows]
-
-
-def heard_values(path: Path) -> int:
-    """How many values of the journal at `path` were acknowledged so far."""
-    try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)
-        try:
-            (count,) = connection.execute(
-                "SELECT count(*) FROM heard JOIN said ON said.message = heard.message"
-            ).fetchone()
-        finally:
-            connection.close()
-    except sqlite3.OperationalError:
-        return 0
-    return int(count)

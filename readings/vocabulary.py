@@ -1,7 +1,8 @@
-"""Canonical words: device classes, detector states, access and camera events.
+"""Canonical words: device classes, and the points that the edge's own messages use.
 
 Device classes and their polarity follow Home Assistant's binary-sensor classes: a binary point is
-``True`` when *abnormal or open*, except `GOOD_WHEN_TRUE`. Detector states follow GB/T 26875.3-2011.
+``True`` when *abnormal or open*, except connectivity, power and running, whose ``True`` is the healthy
+side; those are states, not alarms.
 """
 
 from enum import StrEnum
@@ -32,41 +33,6 @@ class DeviceClass(StrEnum):
     CONNECTIVITY = "connectivity"
     POWER = "power"
     RUNNING = "running"
-
-
-GOOD_WHEN_TRUE: Final = frozenset({DeviceClass.CONNECTIVITY, DeviceClass.POWER, DeviceClass.RUNNING})
-"""The classes whose ``True`` is the healthy side; they are states, not alarms."""
-
-
-class DetectorState(StrEnum):
-    """The alarm state of a detector (GB/T 26875.3-2011, and what its bits leave unsaid)."""
-
-    NORMAL = "normal"
-    FIRE = "fire"
-    PREALARM = "prealarm"
-    FAULT = "fault"
-    DISABLED = "disabled"
-    SUPERVISORY = "supervisory"
-    STARTED = "started"
-    FEEDBACK = "feedback"
-    DELAYED = "delayed"
-    POWER_FAULT = "power_fault"
-    TEST = "test"
-    MUTED = "muted"
-    UNKNOWN = "unknown"
-
-
-class AccessEvent(StrEnum):
-    """What happened at a door reader."""
-
-    CARD_READ = "card_read"
-    KEYPAD = "keypad"
-    GRANTED = "granted"
-    DENIED = "denied"
-    FORCED_OPEN = "forced_open"
-    HELD_OPEN = "held_open"
-    TAMPER = "tamper"
-    EXIT_BUTTON = "exit_button"
 
 
 EDGE_CONNECTION: Final = "edge"

@@ -42,6 +42,3 @@ Text = Annotated[dict[str, str], BeforeValidator(_by_language)]
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 """A stable id: letters, digits, ``_`` and ``-``, at most 63, starting with a letter or digit."""
-
-Token = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-"""An id that becomes part of a subject on the bus: small letters, digits and ``-``, at most 63."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from registry.calendars import Hours
 from registry.categories import Category
 from registry.device_types import DeviceType, Point
-from registry.devices import Connection, Device, EdgeWiring
+from registry.devices import Device, EdgeWiring
 from registry.grids import Calendar, Grid, Person, Place, Unit
 from registry.head import Position
 
@@ -167,11 +167,6 @@ class Site:
         for device in self.devices.values():
             found.setdefault(device.place, []).append(device)
         return {place: tuple(devices) for place, devices in found.items()}
-
-    def connection_of(self, device: Device) -> Connection | None:
-        """The wire the device hangs on; None for what an edge says about itself."""
-        wires = self.edges[device.edge].connections
-        return next((wire for wire in wires if wire.id == device.connection), None)
 
     def _path(self, place: Place) -> GridPath:
         third = self.grids[place.grid]

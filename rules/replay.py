@@ -18,7 +18,10 @@ from rules.durations import SECOND
 from rules.findings import Severity
 
 LIVE: Final = 60 * SECOND
-"""A reading is old when neither device nor edge had it within this time."""
+"""A reading is old when neither device nor edge had it within this time.
+
+Both, because a device whose clock is slow still speaks now.
+"""
 
 PATIENCE: Final = {
     Severity.CRITICAL: 5 * SECOND,
@@ -26,11 +29,3 @@ PATIENCE: Final = {
     Severity.MEDIUM: 30 * SECOND,
     Severity.LOW: 30 * SECOND,
 }
-
-
-def is_old(time: int, taken: int, now: int) -> bool:
-    """Whether a reading comes from the past: by its own time and by the edge's.
-
-    Both, because a device whose clock is slow still speaks now.
-    """
-    return now - time > LIVE and now - taken > LIVE

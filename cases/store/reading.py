@@ -16,7 +16,6 @@ from sqlalchemy import (
     func,
     or_,
     select,
-    union_all,
 )
 
 from cases.alarms import UNLISTED_RANK, Alarm
@@ -219,24 +218,8 @@ class Reading:
             overdue=cases.overdue or 0,
         )
 
-    def changes_since(self, change: int = 0, limit: int = 200) -> list[Changed]:
-        """Alarms and cases that changed after `change`, in order of commit; each once, as it is now.
-
-        Ask again with the last one's `change`. A transaction's changes come together, so an answer may
-        be longer than `limit`.
-        """
-        later = union_all(*(select(t.c.change).where(t.c.change > change) for t in (ALARM, CASES))).subquery()
-        numbers = select(later.c.change).order_by(later.c.change).limit(limit)
-        until = max(self._connection.execute(numbers).scalars(), default=change)
-        found: list[Changed] = []
-        for table in (ALARM, CASES):
-            wanted = select(table.c.change, table.c.id, table.c.changed)
-            wanted = wanted.where(table.c.change > change, table.c.change <= until)
-            found += _changed_rows(table, self._connection.execute(wanted).all())
-        return sorted(found, key=lambda one: (one.change, one.kind, one.id))
-
     def last_change(self) -> int:
-        """The number of the last transaction that changed something; where `changes_since` can begin."""
+        """The number of the last transaction that changed something."""
         newest = [self._connection.execute(select(func.max(t.c.change))).scalar() for t in (ALARM, CASES)]
         return max((number for number in newest if number is not None), default=0)
 

@@ -253,6 +253,3 @@ COUNTER: Final = Table(
     Column("name", Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
-
-APPEND_ONLY: Final = ("history", "evidence")
-"""Tables whose rows are never changed, and go only with their whole case (`cases.store.retention`)."""

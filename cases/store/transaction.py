@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cases.alarms import Alarm
@@ -180,10 +180,6 @@ class Transaction:
         )
         return [rows.case_of(body) for body in self._connection.execute(due).scalars()]
 
-    def next_case_deadline(self) -> int | None:
-        """The earliest deadline of any case."""
-        return self._connection.execute(select(func.min(CASES.c.next_due))).scalar()
-
     def put_cases(self, changed: Sequence[tuple[Case, Sequence[Entry]]]) -> list[tuple[Case, Entry, int]]:
         """Keep cases as they are now and append their new history; gives each line's number."""
         if not changed:
@@ -247,28 +243,6 @@ class Transaction:
         ]
         statement = self._insert(DELIVERY).on_conflict_do_nothing(index_elements=["id"])
         self._connection.execute(statement, values)
-
-    def put_deliveries(self, deliveries: Sequence[Delivery]) -> None:
-        """Keep the outcome of attempts: state, attempts, when to try next, last error."""
-        if not deliveries:
-            return
-        columns = ("attempts", "due", "error")
-        statement = (
-            update(DELIVERY)
-            .where(DELIVERY.c.id == bindparam("its_id"))
-            .values({name: bindparam(f"its_{name}") for name in (*columns, "state")})
-        )
-        self._connection.execute(
-            statement,
-            [
-                {
-                    "its_id": delivery.id,
-                    "its_state": delivery.state.value,
-                    **{f"its_{name}": getattr(delivery, name) for name in columns},
-                }
-                for delivery in deliveries
-            ],
-        )
 
     # ------------------------------------------------------------------------------------ inside
 

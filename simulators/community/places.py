@@ -48,10 +48,6 @@ class Places:
             cell = self._numbers[grid]
             self._add(slug, cell, {"zh": zh, "en": en}, building=zh, closed=closed, sign=True)
 
-    def cell_of(self, place: Place) -> Cell:
-        """The level-3 grid that the place lies in."""
-        return self._numbers[place.grid]
-
     def kitchen(self, building: Cell, unit: int, floor: int) -> Place:
         """The kitchen of the flat that is watched on this floor."""
         return self._on_floor(building, unit, floor, "kitchen", f"{floor}01室厨房", f"flat {floor}01 kitchen")

@@ -131,12 +131,3 @@ def test_deadlines_missed_while_nothing_ran_are_handled_one_level_at_a_time(stor
     story.tick()
     assert story.case(number).level == 2
     assert story.case(number).accept_by > story.now
-
-
-def test_the_next_deadline_is_known_to_the_store(story):
-    with story.store.transaction() as tx:
-        assert tx.next_case_deadline() is None
-    number = story.raised("s1").opened[0]
-    accept_by = story.case(number).accept_by
-    with story.store.transaction() as tx:
-        assert tx.next_case_deadline() == accept_by
