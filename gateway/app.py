@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
+from gateway import reference
 from gateway.api.body_limit import BodyLimit
 from gateway.api.document import new_app
 from gateway.api.problems import NotFound
@@ -64,6 +65,7 @@ def create_app(views: Views, status: Status, version: str, pages: Path = PAGES) 
         await measured.refresh()
         return PlainTextResponse(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
 
+    app.include_router(reference.router)
     _serve_pages(app, pages)
     return app
 

@@ -1,11 +1,14 @@
 """What the command line shows: translated by the environment's language, errors in one form."""
 
 import sys
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from language import Message, preferred, translator
 
-_translate = translator(preferred())
+LANGUAGE: Final = preferred()
+"""The language of everything the command line says."""
+
+_translate = translator(LANGUAGE)
 
 
 def _(template: str) -> str:

@@ -45,9 +45,12 @@ class SiteFolder:
         self._watch.taken()
         if problems:
             first, more = problems[0], len(problems) - 1
+            several = N_(
+                "the edited folder has errors, the old one stays in force: {first} (and {more} more)"
+            )
+            alone = N_("the edited folder has an error, the old one stays in force: {first}")
             self.refused = Message(
-                N_("the edited folder has errors, the old one stays in force: {first} (and {more} more)"),
-                {"first": str(first), "more": more},
+                several if more else alone, {"first": first.told(first.short), "more": more}
             )
             log.warning("edited site folder refused", problems=[str(problem) for problem in problems[:20]])
         else:

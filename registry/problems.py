@@ -34,11 +34,23 @@ class Problem:
 
     def __str__(self) -> str:
         """``types/own.yaml:4:16: error: points[0].kind: `binry` is not one of …; did you mean `binary`?``."""
-        name = "/".join(self.file.parts[-2:]) if self.file.parent.name in FOLDERS else self.file.name
-        spot = f"{name}:{self.line}" + (f":{self.column}" if self.column else "")
-        where = f"{self.where}: " if self.where else ""
-        hint = f"; {self.suggestion}" if self.suggestion else ""
-        return f"{spot}: {self.severity}: {where}{self.message}{hint}"
+        return str(self.told(self.short))
+
+    @property
+    def short(self) -> str:
+        """The file as somebody who knows the site folder calls it."""
+        return "/".join(self.file.parts[-2:]) if self.file.parent.name in FOLDERS else self.file.name
+
+    def told(self, file: object) -> Message:
+        """Where in what is called `file`, what is wrong, and what was probably meant, in one line."""
+        what = self.message
+        if self.suggestion is not None:
+            what = Message(N_("{what}; {hint}"), {"what": what, "hint": self.suggestion})
+        if self.where:
+            what = Message(N_("{where}: {what}"), {"where": self.where, "what": what})
+        spot = f"{file}:{self.line}" + (f":{self.column}" if self.column else "")
+        template = N_("{spot}: error: {what}") if self.severity == "error" else N_("{spot}: warning: {what}")
+        return Message(template, {"spot": spot, "what": what})
 
 
 class InvalidConfiguration(Exception):

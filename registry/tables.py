@@ -152,7 +152,7 @@ def _add_header(
 def _add_row(table: Table, line: int, cells: list[str]) -> None:
     if any(map(str.strip, cells[len(table.header) :])):
         message = Message(
-            N_("the row has {cells} cells, the heading {columns}"),
+            N_("the row has {cells} {cells|cell|cells}, the heading {columns}"),
             {"cells": len(cells), "columns": len(table.header)},
         )
         hint = Message(N_("put a text that holds the separator into double quotes"))

@@ -23,8 +23,8 @@ _SENTENCES: Final[dict[str, str]] = {
     "missing": N_("`{key}` is missing"),
     "extra_forbidden": N_("unknown key `{key}`"),
     "string_type": N_("must be text"),
-    "string_too_short": N_("must have at least {min_length} characters"),
-    "string_too_long": N_("must have at most {max_length} characters"),
+    "string_too_short": N_("must have at least {min_length} {min_length|character|characters}"),
+    "string_too_long": N_("must have at most {max_length} {max_length|character|characters}"),
     "int_type": N_("must be a whole number"),
     "int_parsing": N_("must be a whole number"),
     "int_from_float": N_("must be a whole number"),
@@ -41,8 +41,8 @@ _SENTENCES: Final[dict[str, str]] = {
     "greater_than_equal": N_("must be {ge} or more"),
     "less_than": N_("must be less than {lt}"),
     "less_than_equal": N_("must be {le} or less"),
-    "too_short": N_("must have at least {min_length} entries"),
-    "too_long": N_("must have at most {max_length} entries"),
+    "too_short": N_("must have at least {min_length} {min_length|entry|entries}"),
+    "too_long": N_("must have at most {max_length} {max_length|entry|entries}"),
     "list_type": N_("must be a list"),
     "tuple_type": N_("must be a list"),
     "set_type": N_("must be a list"),
@@ -54,6 +54,11 @@ _SENTENCES: Final[dict[str, str]] = {
     "date_type": N_("must be a date like 2026-10-01"),
     "date_parsing": N_("must be a date like 2026-10-01"),
     "date_from_datetime_parsing": N_("must be a date like 2026-10-01"),
+    "datetime_type": N_("must be a time like 2026-10-01T08:00:00Z"),
+    "datetime_parsing": N_("must be a time like 2026-10-01T08:00:00Z"),
+    "datetime_from_date_parsing": N_("must be a time like 2026-10-01T08:00:00Z"),
+    "datetime_object_invalid": N_("must be a time like 2026-10-01T08:00:00Z"),
+    "json_invalid": N_("is not JSON"),
     "none_required": N_("must be empty"),
     "recursion_loop": N_("may not contain itself"),
 }
@@ -105,6 +110,27 @@ def problems_from_pydantic(
         )
         found.append(Problem(file, line, column, where, "", message))
     return found
+
+
+def sentence(detail: ErrorDetails, value: str) -> Message:
+    """What is wrong, for people; `value` is how the wrong value is shown."""
+    context: Mapping[str, Any] = detail.get("ctx", {})
+    kind = detail["type"]
+    cause = context.get("error")
+    if isinstance(cause, Invalid):
+        return cause.message
+    if kind == "string_pattern_mismatch":
+        pattern = context["pattern"]
+        return Message(_PATTERNS.get(pattern, _OTHER_PATTERN), {"pattern": pattern})
+    if kind in ("value_error", "assertion_error") or kind not in _SENTENCES:
+        reason = str(cause) if cause is not None else detail["msg"].removeprefix("Value error, ")
+        return Message(_OTHERWISE, {"reason": reason})
+    key = detail["loc"][-1] if detail["loc"] else ""
+    values = {"key": key, "value": value, **context}
+    for name in ("expected", "expected_tags"):
+        if name in values:
+            values[name] = ", ".join(_expected(str(values[name])))
+    return Message(_SENTENCES[kind], values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,29 +189,9 @@ def _problem(
     if found.every_form:
         message, suggestion = Message(_NO_FORM_FITS, {"value": value or shown(detail["input"])}), None
     else:
-        message, suggestion = _message(detail, value), _suggestion(detail, model)
+        message, suggestion = sentence(detail, value), _suggestion(detail, model)
     place = ".".join(filter(None, (where, dotted(found.path))))
     return Problem(file, line, column, place, value, message, suggestion)
-
-
-def _message(detail: ErrorDetails, value: str) -> Message:
-    context: Mapping[str, Any] = detail.get("ctx", {})
-    kind = detail["type"]
-    cause = context.get("error")
-    if isinstance(cause, Invalid):
-        return cause.message
-    if kind == "string_pattern_mismatch":
-        pattern = context["pattern"]
-        return Message(_PATTERNS.get(pattern, _OTHER_PATTERN), {"pattern": pattern})
-    if kind in ("value_error", "assertion_error") or kind not in _SENTENCES:
-        reason = str(cause) if cause is not None else detail["msg"].removeprefix("Value error, ")
-        return Message(_OTHERWISE, {"reason": reason})
-    key = detail["loc"][-1] if detail["loc"] else ""
-    values = {"key": key, "value": value, **context}
-    for name in ("expected", "expected_tags"):
-        if name in values:
-            values[name] = ", ".join(_expected(str(values[name])))
-    return Message(_SENTENCES[kind], values)
 
 
 def _expected(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A rule as a sentence: "When smoke is detected for 0s: critical alarm; …"."""
+"""A rule as a sentence: "When smoke is detected: critical alarm; …"."""
 
 from collections.abc import Callable
 from typing import Final

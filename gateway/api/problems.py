@@ -1,21 +1,33 @@
 """Errors as RFC 9457 problem documents, in the caller's language."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
-from gateway.api.schemas import Problem
+from gateway.api.body_limit import LARGEST
+from gateway.api.schemas import Fault, Problem
 from language import N_, Message, preferred, translator
+from registry.problems import shown
+from registry.validation import sentence
 
 MEDIA_TYPE = "application/problem+json"
 _LONGEST = 500
 """Characters of what the caller sent that an answer repeats."""
 _MOST = 100
 """Places at which a request is said to be wrong."""
+
+
+_REASONS: Final[dict[HTTPStatus, str]] = {
+    HTTPStatus.BAD_REQUEST: N_("The request's body cannot be read."),
+    HTTPStatus.METHOD_NOT_ALLOWED: N_("This address does not take {method}."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: N_("The request is larger than {largest} bytes."),
+}
+"""What the framework's own refusals mean, for people."""
 
 
 class ApiError(Exception):
@@ -71,7 +83,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        answer = _answer(request, HTTPStatus(error.status_code), "about:blank", str(error.detail))
+        status = HTTPStatus(error.status_code)
+        say = translator(_language(request))
+        reason = Message(
+            _REASONS.get(status, str(error.detail)), {"method": request.method, "largest": LARGEST}
+        )
+        answer = _answer(request, status, "about:blank", say(reason))
         answer.headers.update(error.headers or {})  # a 405 names the methods that are allowed
         return answer
 
@@ -79,7 +96,10 @@ def install(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         say = translator(_language(request))
         errors = [
-            {"where": _plain(".".join(map(str, found["loc"]))), "message": _plain(str(found["msg"]))}
+            Fault(
+                where=_plain(".".join(map(str, found["loc"]))),
+                message=_plain(say(sentence(found, _refused_word(found)))),
+            )
             for found in error.errors()[:_MOST]
         ]
         count = len(error.errors())
@@ -98,6 +118,11 @@ def install(app: FastAPI) -> None:
         return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "about:blank", detail)
 
 
+def _refused_word(found: ErrorDetails) -> str:
+    """The value that is none of those allowed; nothing where no sentence repeats it (it may be long)."""
+    return shown(found["input"]) if "expected" in found.get("ctx", {}) else ""
+
+
 def _plain(text: str) -> str:
     """`text` cut where nobody reads on, and without the half characters that JSON may carry and UTF-8 not."""
     return text[:_LONGEST].encode("utf-8", "backslashreplace").decode("utf-8")
@@ -109,7 +134,7 @@ def _language(request: Request) -> str:
 
 
 def _answer(
-    request: Request, status: HTTPStatus, kind: str, detail: str, errors: list[dict[str, str]] | None = None
+    request: Request, status: HTTPStatus, kind: str, detail: str, errors: list[Fault] | None = None
 ) -> JSONResponse:
     problem = Problem(
         type=kind,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from cases.store import AlarmFilter, CaseFilter
@@ -23,37 +23,63 @@ def views(request: Request) -> Views:
     return found
 
 
-def language(accept_language: Annotated[str, Header()] = "") -> str:
+def language(
+    accept_language: Annotated[
+        str, Header(description="The language of sentences in the answer: zh-CN or en.", examples=["en"])
+    ] = "",
+) -> str:
     """The language of sentences in the answer: the first of ours that Accept-Language names."""
     return preferred(part.split(";")[0].strip() for part in accept_language.split(",") if part.strip())
 
 
 Viewing = Annotated[Views, Depends(views)]
 Language = Annotated[str, Depends(language)]
-After = Annotated[str, Query(description="`next` of the page before.", max_length=200)]
-Limit = Annotated[int, Query(ge=1, le=500, description="Rows on a page.")]
+After = Annotated[
+    str,
+    Query(description="`next` of the page before; empty: the first page.", max_length=200, examples=[""]),
+]
+Limit = Annotated[int, Query(ge=1, le=500, description="Rows on a page.", examples=[100])]
+GridId = Annotated[str, Query(description="Only in this grid, of any level.", examples=["R1-03-02"])]
+PlaceId = Annotated[str, Query(description="Only at this place.", examples=["linbin-8-2-6-kitchen"])]
+DeviceId = Annotated[
+    str, Path(description="Id of the device, as in the site folder.", examples=["linbin-8-2-6-kitchen-smoke"])
+]
+AlarmId = Annotated[
+    str,
+    Path(
+        description="`id` of the alarm as in the list; in an address `#` is written `%23`.",
+        examples=["smoke:linbin-8-2-6-kitchen-smoke#1"],
+    ),
+]
+CaseNumber = Annotated[str, Path(description="Number of the case.", examples=["BH-20261125-0001"])]
 
 
-@router.get("/site", tags=["site"])
+@router.get("/site", summary="The community", tags=["site"])
 async def site(view: Viewing, language: Language) -> schemas.SiteOut:
     """The community: grids, people, categories, rules."""
     return view.site.show(language)
 
 
-@router.get("/overview", tags=["site"])
+@router.get("/overview", summary="The five-second answer", tags=["site"])
 async def overview(view: Viewing) -> schemas.OverviewOut:
     """Is anything burning, who is on it, what is not being watched."""
     return await view.overview.show()
 
 
-@router.get("/devices", tags=["devices"])
+@router.get("/devices", summary="List devices", tags=["devices"])
 async def devices(
     view: Viewing,
-    grid: Annotated[str, Query(description="A grid of any level.")] = "",
-    device_class: Annotated[str, Query()] = "",
-    state: schemas.DeviceState | None = None,
-    place: str = "",
-    q: Annotated[str, Query(description="Part of id, name, address or place.", max_length=100)] = "",
+    grid: GridId = "",
+    device_class: Annotated[str, Query(description="Only of this class.", examples=["smoke"])] = "",
+    state: Annotated[
+        schemas.DeviceState | None,
+        Query(description="Only those heard, silent or never heard.", examples=["ok"]),
+    ] = None,
+    place: PlaceId = "",
+    q: Annotated[
+        str,
+        Query(description="Part of id, name, address or place.", max_length=100, examples=["kitchen"]),
+    ] = "",
     after: After = "",
     limit: Limit = 100,
 ) -> schemas.DevicePage:
@@ -62,51 +88,80 @@ async def devices(
     return await view.devices.page(chosen, Paging(after, limit))
 
 
-@router.get("/devices/{device}", tags=["devices"])
-async def device(device: str, view: Viewing) -> schemas.DeviceDetail:
+@router.get("/devices/{device}", summary="One device", tags=["devices"])
+async def device(device: DeviceId, view: Viewing) -> schemas.DeviceDetail:
     """One device: what it is, what it says, how it is."""
     return await view.devices.one(device)
 
 
-@router.get("/devices/{device}/samples", tags=["devices"])
-async def samples(device: str, view: Viewing) -> list[schemas.SampleOut]:
+@router.get("/devices/{device}/samples", summary="What a device really sent", tags=["devices"])
+async def samples(device: DeviceId, view: Viewing) -> list[schemas.SampleOut]:
     """The last sample of each point as its driver sent it; none before it speaks after a start of ingest."""
     return await view.devices.samples(device)
 
 
-@router.get("/latest", tags=["devices"])
+@router.get("/latest", summary="Latest values", tags=["devices"])
 async def latest(
-    view: Viewing, device: Annotated[list[str], Query(min_length=1, max_length=200)]
+    view: Viewing,
+    device: Annotated[
+        list[str],
+        Query(
+            min_length=1,
+            max_length=200,
+            description="Ids of devices; may be repeated.",
+            examples=[["linbin-8-2-6-kitchen-smoke"]],
+        ),
+    ],
 ) -> dict[str, list[schemas.Value]]:
     """The latest value of every point of the devices asked for."""
     return await view.devices.latest(device)
 
 
-@router.get("/series", tags=["devices"])
+@router.get("/series", summary="A point's history", tags=["devices"])
 async def series(
     view: Viewing,
-    device: str,
-    point: str,
-    start: Annotated[datetime | None, Query(description="Default: an hour before `end`.")] = None,
-    end: Annotated[datetime | None, Query(description="Default: now.")] = None,
+    device: Annotated[str, Query(description="Id of the device.", examples=["linbin-8-2-6-kitchen-climate"])],
+    point: Annotated[str, Query(description="One of its points.", examples=["temperature"])],
+    start: Annotated[
+        datetime | None,
+        Query(description="Default: an hour before `end`.", examples=["2026-11-25T09:01:40Z"]),
+    ] = None,
+    end: Annotated[
+        datetime | None, Query(description="Default: now.", examples=["2026-11-25T10:01:40Z"])
+    ] = None,
     buckets: Annotated[
-        int | None, Query(ge=1, le=4000, description="At most this many rows: min, max, mean and count each.")
+        int | None,
+        Query(
+            ge=1,
+            le=4000,
+            description="At most this many rows: min, max, mean and count each; without: raw values.",
+            examples=[180],
+        ),
     ] = None,
 ) -> schemas.SeriesOut:
     """A point's history, raw or in buckets that keep every spike."""
     return await view.devices.series(device, point, start, end, buckets)
 
 
-@router.get("/alarms", tags=["alarms"])
+@router.get("/alarms", summary="List alarms", tags=["alarms"])
 async def alarms(
     view: Viewing,
-    state: Annotated[Literal["open", "closed", "all"], Query()] = "open",
-    severity: Annotated[list[Severity] | None, Query()] = None,
-    acknowledged: Annotated[bool | None, Query(description="Only those seen by somebody, or not.")] = None,
-    grid: str = "",
-    device: str = "",
-    place: str = "",
-    rule: str = "",
+    state: Annotated[
+        Literal["open", "closed", "all"], Query(description="Open, closed, or both.", examples=["open"])
+    ] = "open",
+    severity: Annotated[
+        list[Severity] | None,
+        Query(description="Only of these severities; may be repeated.", examples=[["critical", "high"]]),
+    ] = None,
+    acknowledged: Annotated[
+        bool | None, Query(description="Only those seen by somebody, or not.", examples=[False])
+    ] = None,
+    grid: GridId = "",
+    device: Annotated[
+        str, Query(description="Only of this device.", examples=["linbin-8-2-6-kitchen-smoke"])
+    ] = "",
+    place: PlaceId = "",
+    rule: Annotated[str, Query(description="Only raised by this rule.", examples=["smoke"])] = "",
     after: After = "",
     limit: Limit = 100,
 ) -> schemas.AlarmPage:
@@ -123,33 +178,50 @@ async def alarms(
     return await view.alarms.page(chosen, Paging(after, limit))
 
 
-@router.get("/alarms/{alarm:path}", tags=["alarms"])
-async def alarm(alarm: str, view: Viewing) -> schemas.AlarmDetail:
+@router.get("/alarms/{alarm:path}", summary="One alarm", tags=["alarms"])
+async def alarm(alarm: AlarmId, view: Viewing) -> schemas.AlarmDetail:
     """One occurrence of an alarm with its timeline (`id` as in the list, ``#`` written ``%23``)."""
     return await view.alarms.one(alarm)
 
 
-@router.post("/alarms/{alarm:path}/acknowledge", tags=["alarms"], responses=responses(409, 413))
-async def acknowledge(alarm: str, operation: schemas.Operation, view: Viewing) -> schemas.AlarmDetail:
+@router.post(
+    "/alarms/{alarm:path}/acknowledge",
+    summary="Acknowledge an alarm",
+    tags=["alarms"],
+    responses=responses(409, 413),
+)
+async def acknowledge(alarm: AlarmId, operation: schemas.Operation, view: Viewing) -> schemas.AlarmDetail:
     """Say that somebody has seen the alarm and takes it on."""
     return await view.alarms.acknowledge(alarm, operation)
 
 
-@router.post("/alarms/{alarm:path}/reset", tags=["alarms"], responses=responses(409, 413))
-async def reset(alarm: str, operation: schemas.Operation, view: Viewing) -> schemas.AlarmDetail:
+@router.post(
+    "/alarms/{alarm:path}/reset",
+    summary="Reset a latched alarm",
+    tags=["alarms"],
+    responses=responses(409, 413),
+)
+async def reset(alarm: AlarmId, operation: schemas.Operation, view: Viewing) -> schemas.AlarmDetail:
     """Release a latched alarm after inspection; a note is required."""
     return await view.alarms.reset(alarm, operation)
 
 
-@router.get("/cases", tags=["cases"])
+@router.get("/cases", summary="List cases", tags=["cases"])
 async def cases(
     view: Viewing,
-    state: Annotated[Literal["open", "overdue", "closed", "all"], Query()] = "open",
-    category: str = "",
-    priority: str = "",
-    grid: str = "",
-    officer: str = "",
-    q: Annotated[str, Query(max_length=100, description="Part of number, title or place.")] = "",
+    state: Annotated[
+        Literal["open", "overdue", "closed", "all"],
+        Query(description="Open, open and past their limit, closed, or all.", examples=["open"]),
+    ] = "open",
+    category: Annotated[str, Query(description="Only of this category.", examples=["fire"])] = "",
+    priority: Annotated[str, Query(description="Only of this priority.", examples=["P1"])] = "",
+    grid: GridId = "",
+    officer: Annotated[
+        str, Query(description="Only those of this grid officer.", examples=["officer-r1-03-1"])
+    ] = "",
+    q: Annotated[
+        str, Query(max_length=100, description="Part of number, title or place.", examples=["kitchen"])
+    ] = "",
     after: After = "",
     limit: Limit = 100,
 ) -> schemas.CasePage:
@@ -158,38 +230,50 @@ async def cases(
     return await view.cases.page(chosen, Paging(after, limit))
 
 
-@router.get("/cases/{number}", tags=["cases"], responses=responses(409))
+@router.get("/cases/{number}", summary="One case", tags=["cases"], responses=responses(409))
 async def case(
-    number: str,
+    number: CaseNumber,
     view: Viewing,
     language: Language,
-    actor: Annotated[str, Query(description="Whose actions: what this person may do.", max_length=100)] = "",
+    actor: Annotated[
+        str,
+        Query(
+            description="Whose actions: what this person may do.",
+            max_length=100,
+            examples=["officer-r1-03-1"],
+        ),
+    ] = "",
 ) -> schemas.CaseDetail:
     """One case: evidence, alarms, history, and what may be done next."""
     return await view.cases.one(number, language, actor)
 
 
-@router.post("/cases/{number}/actions", tags=["cases"], responses=responses(409, 413))
+@router.post(
+    "/cases/{number}/actions",
+    summary="Do something with a case",
+    tags=["cases"],
+    responses=responses(409, 413),
+)
 async def act(
-    number: str, action: schemas.CaseAction, view: Viewing, language: Language
+    number: CaseNumber, action: schemas.CaseAction, view: Viewing, language: Language
 ) -> schemas.CaseDetail:
     """Do something with a case; refused with the reason when its life cycle does not allow it."""
     return await view.cases.act(number, action, language)
 
 
-@router.get("/system", tags=["system"])
+@router.get("/system", summary="How the platform is doing", tags=["system"])
 async def system(view: Viewing, language: Language) -> schemas.SystemOut:
     """Queues, rates, edges and parts: how the platform itself is doing."""
     return await view.system.show(language)
 
 
-@router.get("/books", tags=["system"])
+@router.get("/books", summary="The books", tags=["system"])
 async def books(view: Viewing, language: Language, limit: Limit = 50) -> schemas.BooksOut:
     """Taken = waiting + in stream + stored + quarantined + duplicates, per edge, lane and device."""
     return await view.system.books(limit, language)
 
 
-@router.get("/quarantine", tags=["system"])
+@router.get("/quarantine", summary="What could not be understood", tags=["system"])
 async def quarantine(view: Viewing, language: Language, limit: Limit = 100) -> list[schemas.QuarantineOut]:
     """What could not be understood, and why."""
     return await view.system.quarantine(limit, language)
@@ -197,6 +281,7 @@ async def quarantine(view: Viewing, language: Language, limit: Limit = 100) -> l
 
 @router.get(
     "/health",
+    summary="Does the gateway do its work",
     tags=["system"],
     responses={503: {"model": schemas.HealthOut, "description": "The gateway does not do its work."}},
 )
@@ -210,6 +295,7 @@ async def health(view: Viewing, language: Language, response: Response) -> schem
 
 @router.get(
     "/live",
+    summary="What changes, as it changes",
     tags=["live"],
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {}}, "description": "Server-sent events."}},
@@ -217,14 +303,23 @@ async def health(view: Viewing, language: Language, response: Response) -> schem
 async def live(
     request: Request,
     view: Viewing,
-    device: Annotated[list[str] | None, Query(max_length=200, description="Readings of these too.")] = None,
-    last_event_id: Annotated[str, Header()] = "",
+    device: Annotated[
+        list[str] | None,
+        Query(
+            max_length=200,
+            description="Readings of these devices too; may be repeated.",
+            examples=[["linbin-8-2-6-kitchen-climate"]],
+        ),
+    ] = None,
+    last_event_id: Annotated[
+        str, Header(description="`id` of the last event that was seen, to go on from there.", examples=["41"])
+    ] = "",
 ) -> StreamingResponse:
     """What changes, as it changes: server-sent events.
 
     Events: ``alarm`` (LiveAlarm), ``case`` (LiveCase), ``readings`` (a list of LiveReading, for the
-    devices asked for), ``site`` (the site was reloaded), ``stale`` (too much was missed: fetch anew),
-    ``beat`` every 15 s with the server's time. ``Last-Event-ID`` resumes within the last 1,000 events.
+    devices asked for), ``site`` (LiveSite), ``stale`` (too much was missed: fetch anew), ``beat`` after
+    15 s without another. ``Last-Event-ID`` resumes within the last 1,000 events.
     """
     subscription = view.feed.subscribe(frozenset(device or ()), last_event_id)
     return StreamingResponse(

@@ -119,7 +119,7 @@ def _show(books: Books, rows: int) -> None:
     elif books.proved:
         say(
             tell(
-                "The books balance: {taken} samples, each in exactly one place.",
+                "The books balance: {taken} {taken|sample|samples}, each in exactly one place.",
                 taken=f"{_sums(books)['taken']:,}",
             )
         )

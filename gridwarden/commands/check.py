@@ -46,11 +46,7 @@ def run(site: Path, *, as_json: bool) -> int:
 
 def complain_about(problem: Problem) -> None:
     """One problem on standard error: where, what, and what was probably meant."""
-    spot = f"{problem.file}:{problem.line}" + (f":{problem.column}" if problem.column else "")
-    where = f"{problem.where}: " if problem.where else ""
-    hint = f"; {translate(problem.suggestion)}" if problem.suggestion else ""
-    kind = tell("error") if problem.severity == "error" else tell("warning")
-    complain(f"{spot}: {kind}: {where}{translate(problem.message)}{hint}")
+    complain(translate(problem.told(problem.file)))
 
 
 def _as_json(problem: Problem) -> dict[str, object]:

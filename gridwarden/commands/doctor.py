@@ -13,7 +13,7 @@ from typing import Final
 import httpx
 
 from gridwarden.commands.core import config_of
-from gridwarden.console_text import say, tell, translate
+from gridwarden.console_text import LANGUAGE, say, tell, translate
 from gridwarden.finding import Finding, Verdict
 from gridwarden.site_check import check_site
 from gridwarden.storage_check import check_influx, check_limits
@@ -139,7 +139,7 @@ def _gateway(data: Path) -> Iterator[Finding]:
     try:
         config = config_of(data)
     except InvalidConfiguration as error:
-        yield from (Finding("bad", str(problem)) for problem in error.problems)
+        yield from (Finding("bad", translate(problem.told(problem.short))) for problem in error.problems)
         return
     if config is None:
         return
@@ -155,23 +155,30 @@ def _gateway(data: Path) -> Iterator[Finding]:
             return
     address = f"http://{host}:{port}/api/v1"
     try:
-        health = httpx.get(f"{address}/health", timeout=10, trust_env=False).json()
-        totals = httpx.get(f"{address}/overview", timeout=10, trust_env=False).json()["totals"]
+        with httpx.Client(
+            base_url=address, headers={"Accept-Language": LANGUAGE}, timeout=10, trust_env=False
+        ) as client:
+            health = client.get("/health").json()
+            totals = client.get("/overview").json()["totals"]
     except (httpx.HTTPError, ValueError, KeyError) as error:
         yield Finding("bad", tell("the gateway does not answer: {reason}", reason=error))
         return
     for component in health["components"]:
         verdict: Verdict = {"ok": "good", "degraded": "warning"}.get(component["state"], "bad")  # type: ignore[assignment]
-        detail = f": {component['detail']}" if component["detail"] else ""
-        yield Finding(verdict, f"{component['name']}{detail}")
+        part, detail = component["name"], component["detail"]
+        yield Finding(verdict, tell("{part}: {detail}", part=part, detail=detail) if detail else part)
     if totals["edges_down"]:
         yield Finding(
             "bad",
-            tell("{down} of {edges} edges are not heard", down=totals["edges_down"], edges=totals["edges"]),
+            tell(
+                "{down} of {edges} {edges|edge|edges} not heard",
+                down=totals["edges_down"],
+                edges=totals["edges"],
+            ),
             tell("Look at the edge's log and its link."),
         )
     else:
-        yield Finding("good", tell("all {edges} edges are heard", edges=totals["edges"]))
+        yield Finding("good", tell("{edges} of {edges} {edges|edge|edges} heard", edges=totals["edges"]))
     silent = Finding("good", tell("no device is silent"))
     if totals["silent"]:
         silent = Finding(

@@ -74,7 +74,13 @@ def invite(core: Core, edge: str, reach: list[str], minutes: float) -> None:
             enrolments.invite(edge, invitation.key.public, time.time_ns(), int(minutes * 60 * SECOND))
         _wait_until_applied(files)
         fingerprint = files.authority().fingerprint
-    say(tell("On the box that is to be {edge}, within {minutes} minutes:", edge=edge, minutes=f"{minutes:g}"))
+    say(
+        tell(
+            "On the box that is to be {edge}, within {minutes} {minutes|minute|minutes}:",
+            edge=edge,
+            minutes=f"{minutes:g}",
+        )
+    )
     say("")
     say(f"  gridwarden enrol --redeem {invitation.token}")
     say("")

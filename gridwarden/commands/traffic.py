@@ -34,7 +34,7 @@ def record(
             seconds=seconds,
         )
     )
-    say(tell("{file}: {count} messages recorded.", file=file, count=count))
+    say(tell("{file}: {count} {count|message|messages} recorded.", file=file, count=count))
     return 0
 
 
@@ -55,5 +55,5 @@ def replay(
             speed=speed,
         )
     )
-    say(tell("{file}: {count} messages sent.", file=file, count=count))
+    say(tell("{file}: {count} {count|message|messages} sent.", file=file, count=count))
     return 0

@@ -154,8 +154,9 @@ class _Up:
             return
         say(
             tell(
-                "The books balance: {taken} samples taken, {stored} stored, {quarantined} in quarantine, "
-                "{waiting} wait for the next start.",
+                "The books balance: {taken} {taken|sample|samples} taken, {stored} stored, "
+                "{quarantined} in quarantine, "
+                "{waiting} {waiting|waits|wait} for the next start.",
                 taken=f"{sum(row.taken for row in books.rows):,}",
                 stored=f"{sum(row.stored for row in books.rows):,}",
                 quarantined=f"{sum(row.quarantined for row in books.rows):,}",
@@ -207,7 +208,7 @@ class _Up:
                         patience=1.5,
                     )
                 )  # fmt: skip
-                done(tell("{devices} devices, scenario {scenario}",
+                done(tell("{devices} {devices|device|devices}, scenario {scenario}",
                           devices=len(configuration.site.devices), scenario=options.scenario))  # fmt: skip
         for edge in configuration.site.edges:
             with _step(tell("edge agent {edge}", edge=edge)) as done:
@@ -263,7 +264,8 @@ class _Up:
             assert configuration.site is not None  # noqa: S101 - sound says so
             done(
                 tell(
-                    "{grids} grids, {devices} devices, {rules} rules",
+                    "{grids} {grids|grid|grids}, {devices} {devices|device|devices}, "
+                    "{rules} {rules|rule|rules}",
                     grids=len(configuration.site.grids),
                     devices=len(configuration.site.devices),
                     rules=len(configuration.rules),

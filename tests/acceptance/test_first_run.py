@@ -211,3 +211,26 @@ def test_the_fire_is_acknowledged_over_the_api_and_a_burning_alarm_cannot_be_res
     assert house.get(where)["findings"][-1]["kind"] == "acknowledged"
     without_note = house.post(f"{where}/reset", {"actor": person})
     assert without_note.status_code == 409
+
+
+def test_the_reference_of_the_api_works_without_internet(
+    house: Installation, browser_page: Callable[..., Page]
+) -> None:
+    """Under the gateway's own policy, and asking nothing of any other machine."""
+    page = browser_page("/docs", "en")
+    complaints: list[str] = []
+    elsewhere: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda sent: elsewhere.append(sent.url))
+    page.reload()
+    operation = page.locator("#operations-site-overview_api_v1_overview_get")
+    expect(operation).to_contain_text("The five-second answer", timeout=20_000)
+    operation.get_by_role("button").first.click()
+    expect(operation).to_contain_text("临滨苑8号楼", timeout=20_000)  # the example
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_role("button", name="Execute").click()
+    expect(operation.locator(".live-responses-table")).to_contain_text("cases_open", timeout=20_000)
+    assert complaints == []
+    assert [url for url in elsewhere if not url.startswith((house.address, "data:"))] == []
+    page.close()

@@ -1,6 +1,7 @@
 """The API as a client meets it: every route answers, every error says why, in the caller's language."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,62 @@ async def test_a_problem_speaks_the_callers_language(gateway: Gateway) -> None:
     english = await gateway.get("cases/none", "en", 404)
     chinese = await gateway.get("cases/none", "zh-CN", 404)
     assert english["detail"] != chinese["detail"]
+
+
+WRONG = [
+    ("GET", "alarms?limit=0", None, "query.limit"),
+    ("GET", "alarms?limit=501", None, "query.limit"),
+    ("GET", "alarms?limit=many", None, "query.limit"),
+    ("GET", "alarms?severity=bad", None, "query.severity.0"),
+    ("GET", "alarms?state=half-open", None, "query.state"),
+    ("GET", "alarms?acknowledged=perhaps", None, "query.acknowledged"),
+    ("GET", "devices?state=gone", None, "query.state"),
+    ("GET", f"devices?q={'x' * 101}", None, "query.q"),
+    ("GET", "series?device=s1", None, "query.point"),
+    ("GET", "series?device=s1&point=smoke&start=yesterday", None, "query.start"),
+    ("GET", "latest?" + "&".join(["device=s1"] * 201), None, "query.device"),
+    ("POST", "cases/x/actions", "{", "body.1"),
+    ("POST", "cases/x/actions", "[]", "body"),
+    ("POST", "cases/x/actions", '{"actor": "g3"}', "body.action"),
+    ("POST", "cases/x/actions", '{"action": 1, "actor": "g3"}', "body.action"),
+    ("POST", "cases/x/actions", '{"action": "accept", "actor": ""}', "body.actor"),
+    ("POST", "cases/x/actions", '{"action": "a", "actor": "g3", "evidence": {}}', "body.evidence"),
+    ("POST", "cases/x/actions", '{"action": "a", "actor": "g3", "values": []}', "body.values"),
+    ("POST", "cases/x/actions", '{"action": "a", "actor": "g3", "colour": "red"}', "body.colour"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "where"), WRONG)
+async def test_what_is_wrong_with_a_request_is_said_in_the_callers_language(
+    gateway: Gateway, method: str, path: str, body: str | None, where: str
+) -> None:
+    said = {}
+    for language in ("en", "zh-CN"):
+        headers = {"Accept-Language": language, "Content-Type": "application/json"}
+        answer = await gateway.client.request(method, f"/api/v1/{path}", content=body, headers=headers)
+        assert answer.status_code == 422, answer.text
+        (fault,) = answer.json()["errors"]
+        assert fault["where"] == where
+        assert "is not valid in 1 place." in answer.json()["detail"] or language == "zh-CN"
+        said[language] = fault["message"]
+    assert not re.search(r"[\u4e00-\u9fff]|valid:|Input", said["en"])
+    assert re.search(r"[\u4e00-\u9fff]", said["zh-CN"])
+
+
+@pytest.mark.parametrize(("method", "body", "status"), [("DELETE", "", 405), ("POST", "x" * (2 << 20), 413)])
+async def test_the_frameworks_own_refusals_are_sentences_too(
+    gateway: Gateway, method: str, body: str, status: int
+) -> None:
+    said = {}
+    for language in ("en", "zh-CN"):
+        headers = {"Accept-Language": language, "Content-Type": "application/json"}
+        answer = await gateway.client.request(
+            method, "/api/v1/cases/x/actions", content=body, headers=headers
+        )
+        assert answer.status_code == status
+        said[language] = answer.json()["detail"]
+    assert said["en"].endswith(".")
+    assert said["zh-CN"].endswith("。")
 
 
 async def test_lists_come_in_pages_and_count_everything(gateway: Gateway) -> None:
@@ -280,3 +337,16 @@ async def test_an_unknown_path_of_the_api_is_a_problem(gateway: Gateway, path: s
 
 def test_the_consoles_api_document_is_up_to_date() -> None:
     subprocess.run([sys.executable, ROOT / "scripts" / "openapi", "--check"], check=True)
+
+
+async def test_the_reference_for_people_comes_whole_from_this_machine(gateway: Gateway) -> None:
+    page = await gateway.client.get("/docs")
+    assert page.status_code == 200
+    assert "script-src" not in page.headers["content-security-policy"]
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert not re.search(r"<script>|\son\w+=|javascript:|//[a-z]", page.text)
+    files = re.findall(r'(?:src|href)="(/[^"]+)"', page.text)
+    assert len(files) == 5
+    for file in files:
+        assert (await gateway.client.get(file)).status_code == 200, file
+    assert (await gateway.client.get("/docs/redoc.standalone.js")).status_code == 404

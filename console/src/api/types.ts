@@ -49,11 +49,5 @@ export type Text = Record<string, string>;
 /** A value on a point: a switch, a number, or a word. Null when the device said NaN. */
 export type Scalar = Value["value"];
 
-/** One value of the live feed's `readings` event (the feed is not part of the OpenAPI document). */
-export interface LiveReading {
-  device: string;
-  point: string;
-  value: Scalar;
-  /** Epoch milliseconds. */
-  time: number;
-}
+/** One value of the live feed's `readings` event. */
+export type LiveReading = Schemas["LiveReading"];

@@ -1,7 +1,7 @@
 """What travels over the API. Times are RFC 3339 in UTC; series carry epoch milliseconds for charts."""
 
 from gateway.api.schemas.alarms import AlarmDetail, AlarmOut, AlarmPage, EvidenceOut, FindingOut, Operation
-from gateway.api.schemas.base import Problem, Schema, Text
+from gateway.api.schemas.base import Fault, Problem, Schema, Text
 from gateway.api.schemas.cases import (
     ActionOut,
     CaseAction,
@@ -26,7 +26,7 @@ from gateway.api.schemas.devices import (
     SeriesOut,
     Value,
 )
-from gateway.api.schemas.live import LiveAlarm, LiveCase, LiveReading
+from gateway.api.schemas.live import LiveAlarm, LiveCase, LiveReading, LiveSite
 from gateway.api.schemas.overview import Change, OverviewOut, Tile, Totals
 from gateway.api.schemas.site import CategoryOut, GridOut, LimitOut, PersonOut, RuleOut, SiteOut, UnitOut
 from gateway.api.schemas.system import (
@@ -65,6 +65,7 @@ __all__ = [
     "EntryOut",
     "EvidenceIn",
     "EvidenceOut",
+    "Fault",
     "FieldOut",
     "FindingOut",
     "GridOut",
@@ -73,6 +74,7 @@ __all__ = [
     "LiveAlarm",
     "LiveCase",
     "LiveReading",
+    "LiveSite",
     "NearbyOut",
     "Operation",
     "OverviewOut",

@@ -17,6 +17,15 @@ class Schema(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Fault(Schema):
+    """One place at which a request is wrong."""
+
+    where: str = Field(description="Part of the request and the way to the value.", examples=["query.limit"])
+    message: str = Field(
+        description="What is wrong, in the language of Accept-Language.", examples=["must be 1 or more"]
+    )
+
+
 class Problem(Schema):
     """An error as RFC 9457 describes it (``application/problem+json``)."""
 
@@ -25,4 +34,4 @@ class Problem(Schema):
     status: int = Field(examples=[404])
     detail: str = Field("", description="In the language of Accept-Language.")
     instance: str = Field("", examples=["/api/v1/cases/BH-20261123-0001"])
-    errors: list[dict[str, str]] = Field([], description="Where the request was wrong, field by field.")
+    errors: list[Fault] = Field([], description="Where the request was wrong, field by field.")

@@ -20,6 +20,12 @@ class LiveCase(Schema):
     case: CaseOut
 
 
+class LiveSite(Schema):
+    """SSE event ``site``: an edited site folder was taken on; fetch the site anew."""
+
+    revision: str = Field(description="`revision` of the site that is in force now.")
+
+
 class LiveReading(Schema):
     """One value in the SSE event ``readings`` (only for devices asked for with ``?device=``)."""
 
