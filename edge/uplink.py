@@ -298,10 +298,12 @@ class LaneUplink:
                     else:
                         headers = {"Nats-Msg-Id": self._id(batch)}
                     self._check_link()
+                    if self._holding:  # only now: there was time for it since `_next`
+                        break
+                    self._settled.clear()
                     self._published = max(self._published, batch.place)
                     future = await stream.publish_async(self._subject, batch.payload, headers=headers)
                     self._in_flight.append((batch, future))
-                    self._settled.clear()
                     self._sent = batch.place
                 if self._in_flight:
                     await self._confirm()
