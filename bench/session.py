@@ -1,10 +1,9 @@
 """One run: the chosen measurements, one after the other, each in a folder that is deleted afterwards."""
 
 import asyncio
-import contextlib
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,16 +37,24 @@ def measure(
     """
     results = Results()
     for name in names:
-        with tempfile.TemporaryDirectory(prefix=f"gridwarden-bench-{name}-") as folder, _term_is_interrupt():
+        with (
+            tempfile.TemporaryDirectory(prefix=f"gridwarden-bench-{name}-") as folder,
+            _Interrupt() as interrupt,
+        ):
+
+            def step(what: str, name: str = name, interrupt: _Interrupt = interrupt) -> None:
+                interrupt.check()
+                tell(name, what)
+
             data = Path(folder) / "data"
             data.mkdir()
             sampled = Path(folder) / "profile" if profile and name == "path" else None
             if sampled is not None:
                 sampled.mkdir()
-            conditions = Conditions(data, seconds, lambda what, name=name: tell(name, what), sampled)  # type: ignore[misc]  # the default binds the loop's name
+            conditions = Conditions(data, seconds, step, sampled)
             before = pace()
             try:
-                results.figures += asyncio.run(_measured(name, conditions))
+                results.figures += asyncio.run(interrupt.watch(_measured(name, conditions)))
             except CannotMeasure as error:
                 results.failed.append(f"{name}: {error}")
             results.paces[name] = Pace(before, pace())
@@ -67,11 +74,45 @@ async def _measured(name: str, conditions: Conditions) -> list[Figure]:
         raise CannotMeasure(str(first) or type(first).__name__) from group
 
 
-@contextlib.contextmanager
-def _term_is_interrupt() -> Iterator[None]:
-    """SIGTERM ends a measurement as Ctrl-C does: in order."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+class _Interrupt:
+    """Ctrl-C and SIGTERM end a measurement in order.
+
+    They cancel it, as `asyncio.run` would by itself. But a cancellation may get lost: in Python 3.11
+    `asyncio.wait_for` drops one that comes together with the answer it waits for. So the measurement is asked
+    again at its next step.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._cancel: Callable[[], object] = self.check
+
+    async def watch(self, measurement: Coroutine[None, None, list[Figure]]) -> list[Figure]:
+        """What the measurement returns; raises KeyboardInterrupt when it was interrupted."""
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(measurement)
+        self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            self.check()
+            raise
+        finally:
+            self._cancel = self.check
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt when one was asked for."""
+        if self._asked:
+            raise KeyboardInterrupt
+
+    def _ask(self, _number: int, _frame: object) -> None:
+        self._asked = True
+        self._cancel()
+
+    def __enter__(self) -> "_Interrupt":
+        self._before = {
+            number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)

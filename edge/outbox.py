@@ -231,13 +231,16 @@ class Outbox:
     def read(self, lane: Lane, after: int, limit: int) -> list[Stored]:
         """The batches that follow the place `after`, in order, from disk; raises `OutboxUnavailable`.
 
-        What has no number yet gets one: it may be sent from now on.
+        What has no number yet gets one: it may be sent from now on. Nothing follows a place of another life:
+        who asks from there does not know yet that the outbox was damaged and made anew.
         """
         return self._surely(partial(self._read, lane, after, limit))
 
     def _read(self, lane: Lane, after: int, limit: int) -> list[Stored]:
         with self._file.use() as connection:
             depth = self.depth[lane]
+            if after and life_of(after) != life_of(depth.base):
+                return []
             if after < depth.numbered:
                 return outbox_rows.numbered(connection, self.edge, lane, after, depth.numbered, limit)
             if depth.place == depth.numbered:
@@ -267,7 +270,8 @@ class Outbox:
         """Put thinned `rows` where the rows at `places` (both included) are, or, with none, mark those.
 
         `left_out` counts the samples that do not stay by source. False when some of the rows have a number
-        by now: they may have been sent and must stay as they are. Raises `OutboxUnavailable`.
+        by now: they may have been sent and must stay as they are; or when the outbox was made anew since they
+        were read. Raises `OutboxUnavailable`.
         """
         return self._surely(partial(self._replace, lane, places, rows, left_out))
 
@@ -276,7 +280,7 @@ class Outbox:
     ) -> bool:
         with self._file.use() as connection:
             depth = self.depth[lane]
-            if places[0] <= depth.numbered:
+            if places[0] <= depth.numbered or life_of(places[0]) != life_of(depth.base):
                 return False
             connection.execute("BEGIN IMMEDIATE")
             if not rows:

@@ -335,6 +335,8 @@ class LaneUplink:
             found = await self._read(self.lane, self._sent, room)
         except OutboxUnavailable as error:
             raise _Refused(str(error)) from error
+        if self._is_of_another_life:  # since it was asked
+            raise _Refused("the outbox was made anew")
         if not found and not self._in_flight:
             raise _Refused(f"the outbox lost what follows {self.lane.value} {self._sent}")
         for index, batch in enumerate(found):

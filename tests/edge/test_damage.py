@@ -16,7 +16,7 @@ import pytest
 from paho.mqtt import publish
 
 from edge.outbox import Group, Outbox, OutboxUnavailable, Stored
-from edge.outbox_rows import AHEAD
+from edge.outbox_rows import AHEAD, Row
 from edge.rescue import LOST_NOTE
 from readings import Lane, Sample, wire
 from readings.numbers import life_of
@@ -250,6 +250,29 @@ sys.addaudithook(watch)
 Outbox(Path(path), "e1").close()
 print("done")
 """
+
+
+def test_who_asks_on_from_before_a_rescue_skips_nothing_of_what_was_saved(path: Path):
+    box, lane = Outbox(path, "e1"), Lane.TELEMETRY
+    taken = [Sample("rs/0", "text", f"{n} {'x' * 6000}", n) for n in range(4 * AHEAD)]
+    for n in range(0, len(taken), 2):  # more than SQLite keeps in memory
+        box.commit(Group({lane: taken[n : n + 2]}), n)
+    first = box.depth[lane].stored
+    upto = box.read(lane, box.depth[lane].numbered, 2)[-1].place  # numbered, so perhaps sent
+    box.close()
+    box = Outbox(path, "e1")
+    pages = path.stat().st_size // PAGE
+    overwrite(path, random.Random(3), *range(pages // 3, 2 * pages // 3))  # beneath its hands
+    with pytest.raises(OutboxUnavailable, match="malformed|not what was stored"):
+        after = first
+        while batches := box.read(lane, after, 100):
+            after = batches[-1].place
+    assert box.read(lane, upto, 1000) == []  # the rescue came in between: that place is no more
+    assert life_of(box.depth[lane].base) != life_of(upto)
+    row = Row(lane, upto + 1, None, 1, 0, 0, 0, b"")
+    assert not box.replace(lane, (upto + 1, upto + 1), [row], Counter())
+    assert (Counter(taken) - Counter(samples(drain(box)))).total() == box.lost > 0
+    box.close()
 
 
 def test_kill_9_at_any_moment_of_a_rescue_only_means_that_it_begins_again(path: Path, tmp_path: Path):
