@@ -51,6 +51,11 @@ def drain(outbox: Outbox) -> list[Stored]:
     return sent
 
 
+def read_on(outbox: Outbox, lane: Lane, after: int) -> None:
+    while batches := outbox.read(lane, after, 100):
+        after = batches[-1].place
+
+
 def samples(batches: list[Stored]) -> list[Sample]:
     found = [sample for batch in batches for sample in wire.decode_samples(batch.payload).samples]
     return [sample for sample in found if sample.point != MALFORMED]
@@ -263,10 +268,8 @@ def test_who_asks_on_from_before_a_rescue_skips_nothing_of_what_was_saved(path: 
     box = Outbox(path, "e1")
     pages = path.stat().st_size // PAGE
     overwrite(path, random.Random(3), *range(pages // 3, 2 * pages // 3))  # beneath its hands
-    with pytest.raises(OutboxUnavailable, match="malformed|not what was stored"):
-        after = first
-        while batches := box.read(lane, after, 100):
-            after = batches[-1].place
+    with pytest.raises(OutboxUnavailable, match=r"malformed|not what was stored"):
+        read_on(box, lane, first)
     assert box.read(lane, upto, 1000) == []  # the rescue came in between: that place is no more
     assert life_of(box.depth[lane].base) != life_of(upto)
     row = Row(lane, upto + 1, None, 1, 0, 0, 0, b"")
