@@ -35,7 +35,7 @@ from gateway.status import PARTS, Part, Status, always
 from ingest import interpreter
 from ingest.bus import Bus
 from ingest.database import StoreUnavailable
-from ingest.opening import CannotRun, cannot_use, cause_of, open_bus, open_file, open_history
+from ingest.opening import CannotRun, cannot_use, cause_of, lock_folder, open_bus, open_file, open_history
 from ingest.reloading import SiteFolder
 from ingest.stores import History
 from ingest.stores.influx_reader import InfluxHistory
@@ -82,6 +82,7 @@ class _Gateway:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         async with AsyncExitStack() as stack:
+            lock_folder(self.config.data, "gateway", stack)
             store = self._open_operations()
             stack.callback(store.close)
             bus = await open_bus(self.config.bus, "gateway", stack)

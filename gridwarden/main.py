@@ -23,6 +23,12 @@ app = typer.Typer(
 
 SiteFolder = Annotated[Path, typer.Argument(help=_("The site folder (site.yaml, devices.csv, edges/ …)."))]
 DataFolder = Annotated[Path, typer.Option("--data", help=_("Where everything is kept."))]
+ServicesConfig = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help=_("The core's configuration (YAML), where services run instead of up.")
+    ),
+]
 DEFAULT_DATA = Path("var")
 DEFAULT_SITE = Path("var/site")
 
@@ -396,6 +402,7 @@ def replay(
 )
 def audit(
     data: DataFolder = DEFAULT_DATA,
+    config: ServicesConfig = None,
     watch: Annotated[bool, typer.Option("--watch", help=_("Again every two seconds."))] = False,
     as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
     rows: Annotated[int, typer.Option(min=0, help=_("Accounts to list, those in doubt first."))] = 20,
@@ -403,7 +410,53 @@ def audit(
     """Prove that the books balance."""
     from gridwarden.commands import audit as command
 
-    raise typer.Exit(command.run(data, watch=watch, as_json=as_json, rows=rows))
+    raise typer.Exit(command.run(data, config, watch=watch, as_json=as_json, rows=rows))
+
+
+@app.command(
+    help=_("Back up an installation while it runs, or check a backup.")
+    + "\n\n"
+    + _("Example: gridwarden backup /backups/gridwarden-monday.tar.gz"),
+)
+def backup(
+    target: Annotated[
+        Path, typer.Argument(help=_("A folder, or a file that ends in .tar, .tar.gz, .tgz; must not exist."))
+    ],
+    data: DataFolder = DEFAULT_DATA,
+    config: ServicesConfig = None,
+    with_secrets: Annotated[
+        bool, typer.Option("--with-secrets", help=_("Put the passwords and the core's keys in, too."))
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help=_("Only read TARGET, a backup, and compare its checksums."))
+    ] = False,
+) -> None:
+    """Back up."""
+    from gridwarden.commands import backup as command
+
+    if verify:
+        command.verify(target)
+    else:
+        command.back_up(target, command.Where(data, config), with_secrets=with_secrets)
+
+
+@app.command(
+    help=_("Put a backup back into an empty place. Nothing may run there.")
+    + "\n\n"
+    + _("Example: gridwarden restore /backups/gridwarden-monday.tar.gz --data var"),
+)
+def restore(
+    source: Annotated[Path, typer.Argument(exists=True, help=_("The backup."))],
+    data: DataFolder = DEFAULT_DATA,
+    config: ServicesConfig = None,
+    force: Annotated[
+        bool, typer.Option("--force", help=_("Also where there is something already: it is moved aside."))
+    ] = False,
+) -> None:
+    """Put a backup back."""
+    from gridwarden.commands import backup as command
+
+    command.put_back(source, command.Where(data, config), force=force)
 
 
 @app.command(

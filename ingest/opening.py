@@ -21,6 +21,7 @@ from language import N_, Message
 from links.secret_files import BUS_PASSWORD, read_secret
 from links.trust import trust_authority
 from registry.site import Site
+from supervision.locks import InUse, Lock
 
 Opened = TypeVar("Opened")
 
@@ -68,19 +69,42 @@ def bus_credentials(config: BusConfig) -> Credentials:
     )
 
 
+async def connect(config: BusConfig, name: str, patience: float = 10.0) -> Bus:
+    """Connect as `name`, within `patience` seconds; raises `BusUnavailable`, OSError (a secret's file)."""
+    return await Bus.connect(config.url, bus_credentials(config), name=name, patience=patience)
+
+
+def stream_limits(config: BusConfig) -> StreamLimits:
+    """How much each stream may hold."""
+    return StreamLimits(
+        samples_alarm=config.alarm_bytes,
+        samples_telemetry=config.telemetry_bytes,
+        readings_alarm=config.alarm_bytes,
+        readings_telemetry=config.telemetry_bytes,
+    )
+
+
+def lock_folder(folder: Path, process: str, stack: AsyncExitStack) -> None:
+    """Be the only `process` that writes `folder`, until `stack` closes; raises `CannotRun`."""
+    try:
+        stack.callback(Lock(folder / f"{process}.lock").release)
+    except InUse as error:
+        raise CannotRun(
+            Message(
+                N_("{process} runs on {folder} already (process {pid}): stop it first"),
+                {"process": process, "folder": folder, "pid": error.process or "?"},
+            )
+        ) from error
+    except OSError as error:
+        raise cannot_use(folder, error) from error
+
+
 async def open_bus(config: BusConfig, name: str, stack: AsyncExitStack) -> Bus:
     """Connect as `name` and make sure of the streams; closed with `stack`. Raises `CannotRun`."""
     try:
-        bus = await Bus.connect(config.url, bus_credentials(config), name=name)
+        bus = await connect(config, name)
         stack.push_async_callback(bus.close)
-        await bus.ensure_streams(
-            StreamLimits(
-                samples_alarm=config.alarm_bytes,
-                samples_telemetry=config.telemetry_bytes,
-                readings_alarm=config.alarm_bytes,
-                readings_telemetry=config.telemetry_bytes,
-            )
-        )
+        await bus.ensure_streams(stream_limits(config))
     except (BusUnavailable, StreamMismatch, OSError) as error:
         raise CannotRun(Message(N_("The message bus cannot be used: {reason}"), {"reason": error})) from error
     return bus

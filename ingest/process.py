@@ -24,7 +24,7 @@ from ingest.config import CoreConfig
 from ingest.disk import DiskLimits, DiskWatch
 from ingest.floor import FloorKeeper
 from ingest.ledger import Ledger
-from ingest.opening import EMBEDDED_FILE, cause_of, influx_settings, open_bus, open_file
+from ingest.opening import EMBEDDED_FILE, cause_of, influx_settings, lock_folder, open_bus, open_file
 from ingest.patience import Gate
 from ingest.reloading import SiteFolder
 from ingest.service import NormaliserService
@@ -73,6 +73,7 @@ class _Ingest:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         config = self.config
         async with AsyncExitStack() as stack:
+            lock_folder(config.data, "ingest", stack)
             watch = open_file(config.data, self._disk_watch)
             watch.look()
             ledger = open_file(config.data, lambda: Ledger(config.data / "ledger.db"))

@@ -12,12 +12,14 @@ import nats.errors
 from rich.console import Console
 from rich.table import Table
 
-from gridwarden.commands.core import config_of
+from gateway.config import GatewayConfig
+from gridwarden.commands.check import complain_about
 from gridwarden.console_text import complain, say, stop, tell, translate
+from gridwarden.installation import Installation, configured_by, installed_in
 from ingest.audit import Books, audit, balance
-from ingest.bus import Bus, BusUnavailable
+from ingest.bus import BusUnavailable
 from ingest.database import StoreUnavailable
-from ingest.opening import bus_credentials
+from ingest.opening import connect
 from registry.problems import InvalidConfiguration
 
 WIDTH: Final = 120
@@ -31,14 +33,20 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-def run(data: Path, *, watch: bool, as_json: bool, rows: int) -> int:
+def run(data: Path, config: Path | None, *, watch: bool, as_json: bool, rows: int) -> int:
     """Compare once or again and again; the exit code is 1 when the books do not balance."""
-    if not (data / "gateway").exists():
+    if config is None and not (data / "gateway").exists():
         stop(tell("{folder} holds no gateway's data: name the folder with --data.", folder=data))
+    try:
+        found = configured_by(config) if config is not None else _in(data)
+    except InvalidConfiguration as error:
+        for problem in error.problems:
+            complain_about(problem)
+        raise SystemExit(2) from error
     while True:
         try:
-            books = asyncio.run(_look(data))
-        except (StoreUnavailable, InvalidConfiguration) as error:
+            books = asyncio.run(_look(found.config)) if found is not None else _concluded(data)
+        except StoreUnavailable as error:
             stop(str(error), code=1)
         if as_json:
             say(json.dumps(_as_json(books, rows), ensure_ascii=False))
@@ -49,20 +57,23 @@ def run(data: Path, *, watch: bool, as_json: bool, rows: int) -> int:
         time.sleep(WATCH_SECONDS)
 
 
-async def _look(data: Path) -> Books:
+def _in(data: Path) -> Installation | None:
+    """The installation of a ``gridwarden up`` in `data`; None where only its data is left."""
+    return installed_in(data) if (data / "run" / "gateway.yaml").exists() else None
+
+
+async def _look(config: GatewayConfig) -> Books:
     """With the streams' contents where the bus answers, else from the files."""
-    config = config_of(data)
-    if config is not None:
-        at = config.bus
-        try:
-            bus = await Bus.connect(at.url, bus_credentials(at), name="audit", patience=PATIENCE_SECONDS)
-            async with bus:
-                return await audit(bus.jetstream, data / "gateway", data / "edges")
-        except (BusUnavailable, nats.errors.Error, OSError) as error:
-            complain(
-                tell("the message bus does not answer; its content is concluded ({reason})", reason=error)
-            )
-    return await asyncio.to_thread(balance, data / "gateway", data / "edges")
+    try:
+        async with await connect(config.bus, "audit", PATIENCE_SECONDS) as bus:
+            return await audit(bus.jetstream, config.data, config.edges)
+    except (BusUnavailable, nats.errors.Error, OSError) as error:
+        complain(tell("the message bus does not answer; its content is concluded ({reason})", reason=error))
+    return await asyncio.to_thread(balance, config.data, config.edges)
+
+
+def _concluded(data: Path) -> Books:
+    return balance(data / "gateway", data / "edges")
 
 
 def _sums(books: Books) -> dict[str, int]:

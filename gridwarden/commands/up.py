@@ -7,7 +7,6 @@ Each step says what it does, and a step that fails says why and stops the rest.
 import asyncio
 import contextlib
 import errno
-import fcntl
 import os
 import signal
 import socket
@@ -17,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import httpx
 import msgspec
@@ -40,6 +39,7 @@ from readings.wire import UNREADABLE
 from registry.problems import InvalidConfiguration
 from simulators.community import write_community
 from simulators.scenario import load_scenario
+from supervision.locks import InUse, Lock
 from supervision.output import bound, never_stop_for_the_log
 
 STOP_SECONDS: Final = 5.0
@@ -430,28 +430,21 @@ def _step(what: str) -> Iterator[Callable[[str], None]]:
 @contextlib.contextmanager
 def _only_one(data: Path) -> Iterator[None]:
     """Hold the installation's lock; a second ``up`` on the same folder is refused."""
-    path = data / "run" / "up.lock"
-    with path.open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            stop(
-                tell(
-                    "GridWarden already runs on {data} (process {pid}). "
-                    "Use its console, stop it with Ctrl-C, or name another folder with --data.",
-                    data=data,
-                    pid=lock.read().strip() or "?",
-                )
+    try:
+        lock = Lock(data / "run" / "up.lock")
+    except InUse as error:
+        stop(
+            tell(
+                "GridWarden already runs on {data} (process {pid}). "
+                "Use its console, stop it with Ctrl-C, or name another folder with --data.",
+                data=data,
+                pid=error.process or "?",
             )
-        _write_pid(lock)
+        )
+    try:
         yield
-
-
-def _write_pid(lock: IO[str]) -> None:
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
+    finally:
+        lock.release()
 
 
 def _port_is_free(option: str, host: str, port: int) -> None:
