@@ -34,7 +34,7 @@ def say(text: str) -> None:
 
 def complain(text: str) -> None:
     """One line on standard error."""
-    sys.stderr.write(f"gridwarden: {text}\n")
+    sys.stderr.write(tell("gridwarden: {what}", what=text) + "\n")
     sys.stderr.flush()
 
 

@@ -3,23 +3,27 @@
 An edge box starts in a few tens of megabytes because ``gridwarden edge`` never imports the gateway.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gridwarden.console_text import _, say, stop
+from gridwarden.teaching import Command, Commands
 
 app = typer.Typer(
     name="gridwarden",
     help=_("The sensing edge and gateway of a community's safety platform."),
     epilog=_("Start with: gridwarden up"),
-    no_args_is_help=True,
+    cls=Commands,
     add_completion=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+command = partial(app.command, cls=Command)
 
 SiteFolder = Annotated[Path, typer.Argument(help=_("The site folder (site.yaml, devices.csv, edges/ …)."))]
 DataFolder = Annotated[Path, typer.Option("--data", help=_("Where everything is kept."))]
@@ -50,7 +54,7 @@ def common(
     """Options that hold for every command."""
 
 
-@app.command(
+@command(
     help=_("Run everything on this machine: message bus, gateway, edge agents, simulators.")
     + "\n\n"
     + _("Example: gridwarden up --devices 500 --port 8421"),
@@ -64,9 +68,9 @@ def up(
     devices: Annotated[
         int, typer.Option(min=10, max=50_000, help=_("Devices of the reference community, when it is made."))
     ] = 2000,
-    port: Annotated[int, typer.Option(min=0, max=65535, help=_("Port of the console and the API."))] = 8420,
+    port: Annotated[int, typer.Option(min=1, max=65535, help=_("Port of the console and the API."))] = 8420,
     bus_port: Annotated[
-        int, typer.Option(min=0, max=65535, help=_("Port of the message bus (NATS)."))
+        int, typer.Option(min=1, max=65535, help=_("Port of the message bus (NATS)."))
     ] = 4222,
     bus_host: Annotated[
         str,
@@ -75,7 +79,7 @@ def up(
             help=_("Let edges on other machines in at this address (0.0.0.0: all), with TLS."),
         ),
     ] = "",
-    mqtt_port: Annotated[int, typer.Option(min=0, max=65535, help=_("Port of the MQTT broker."))] = 1883,
+    mqtt_port: Annotated[int, typer.Option(min=1, max=65535, help=_("Port of the MQTT broker."))] = 1883,
     influx: Annotated[
         str, typer.Option(help=_("Write to this InfluxDB too, e.g. http://127.0.0.1:8086"))
     ] = "",
@@ -93,10 +97,10 @@ def up(
     ] = "demo",
 ) -> None:
     """Run everything on this machine."""
-    from gridwarden.commands import up as command
+    from gridwarden.commands import up as module
 
-    command.run(
-        command.Options(
+    module.run(
+        module.Options(
             data=data,
             site=site,
             devices=devices,
@@ -114,7 +118,7 @@ def up(
     )
 
 
-@app.command(
+@command(
     help=_("Run one edge agent: reads the devices of its wires, loses nothing while the link is down.")
     + "\n\n"
     + _("Example: gridwarden edge /etc/gridwarden/site --id east-1 (after gridwarden enrol --redeem …)"),
@@ -133,12 +137,12 @@ def edge(
     password_file: Annotated[Path | None, typer.Option(help=_("File (mode 600) with its password."))] = None,
 ) -> None:
     """Run one edge agent."""
-    from gridwarden.commands import edge as command
+    from gridwarden.commands import edge as module
 
-    command.run(site, edge_id, data, link=link, bus=bus, user=user, password_file=password_file)
+    module.run(site, edge_id, data, link=link, bus=bus, user=user, password_file=password_file)
 
 
-@app.command(
+@command(
     help=_("Let a box speak for an edge: hand out a one-time token, redeem it on the box, revoke.")
     + "\n\n"
     + _("Example: gridwarden enrol east-1, then on the box what it prints: gridwarden enrol --redeem gw1.…"),
@@ -186,7 +190,7 @@ def enrol(
     as_json: Annotated[bool, typer.Option("--json", help=_("For programs (with --list)."))] = False,
 ) -> None:
     """Let a box speak for an edge."""
-    from gridwarden.commands import enrol as command
+    from gridwarden.commands import enrol as module
 
     verbs = [bool(redeem), list_, bool(revoke), users, bool(edge_id)]
     if sum(verbs) != 1:
@@ -199,51 +203,51 @@ def enrol(
         else:
             enrol_box.new_key(edge_id, data, bus, ca_file)
         return
-    at = command.Core.at(data, secrets)
+    at = module.Core.at(data, secrets)
     if list_:
-        command.show(at, as_json=as_json)
+        module.show(at, as_json=as_json)
     elif revoke:
-        command.revoke(at, revoke)
+        module.revoke(at, revoke)
     elif users:
-        command.show_users(at)
+        module.show_users(at)
     elif here and secrets is not None:
-        command.let_in_here(at, edge_id, data)
+        module.let_in_here(at, edge_id, data)
     elif here:
-        command.run_here(at, edge_id)
+        module.run_here(at, edge_id)
     elif key:
-        command.admit(at, edge_id, key)
+        module.admit(at, edge_id, key)
     else:
-        command.invite(at, edge_id, core or [], minutes)
+        module.invite(at, edge_id, core or [], minutes)
 
 
 CoreConfig = Annotated[Path, typer.Option("--config", "-c", help=_("The core's configuration (YAML)."))]
 
 
-@app.command(
+@command(
     help=_("Run ingest: normalise what edges send and write it to the stores. The gateway runs beside it.")
     + "\n\n"
     + _("Example: gridwarden ingest --config /etc/gridwarden/gateway.yaml"),
 )
 def ingest(config: CoreConfig) -> None:
     """Run ingest."""
-    from gridwarden.commands import core as command
+    from gridwarden.commands import core as module
 
-    command.run_ingest(config)
+    module.run_ingest(config)
 
 
-@app.command(
+@command(
     help=_("Run the gateway: apply rules, keep cases, serve the API and the console. Ingest runs beside it.")
     + "\n\n"
     + _("Example: gridwarden gateway --config /etc/gridwarden/gateway.yaml"),
 )
 def gateway(config: CoreConfig) -> None:
     """Run the gateway."""
-    from gridwarden.commands import core as command
+    from gridwarden.commands import core as module
 
-    command.run_gateway(config)
+    module.run_gateway(config)
 
 
-@app.command(
+@command(
     help=_(
         "Run the message bus of an installation: a NATS server with its configuration, locked and watched."
     )
@@ -275,10 +279,10 @@ def bus(
     ] = None,
 ) -> None:
     """Run the message bus."""
-    from gridwarden.commands import bus as command
+    from gridwarden.commands import bus as module
 
-    command.run(
-        command.Options(
+    module.run(
+        module.Options(
             store=store,
             secrets=secrets,
             port=port,
@@ -290,7 +294,7 @@ def bus(
     )
 
 
-@app.command(
+@command(
     help=_("Check a site folder: every mistake with file, line, value and what was probably meant.")
     + "\n\n"
     + _("Example: gridwarden check /etc/gridwarden/site"),
@@ -300,12 +304,12 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
 ) -> None:
     """Check a site folder."""
-    from gridwarden.commands import check as command
+    from gridwarden.commands import check as module
 
-    raise typer.Exit(command.run(site, as_json=as_json))
+    raise typer.Exit(module.run(site, as_json=as_json))
 
 
-@app.command(
+@command(
     help=_("Play a scenario on simulated devices, on the real wires.")
     + "\n\n"
     + _("Example: gridwarden simulate kitchen-fire --speed 10"),
@@ -322,10 +326,10 @@ def simulate(
     list_: Annotated[bool, typer.Option("--list", help=_("List the scenarios."))] = False,
 ) -> None:
     """Play a scenario."""
-    from gridwarden.commands import simulate as command
+    from gridwarden.commands import simulate as module
 
     raise typer.Exit(
-        command.run(
+        module.run(
             scenario,
             site=site,
             data=data,
@@ -339,7 +343,7 @@ def simulate(
     )
 
 
-@app.command(
+@command(
     help=_("Record what devices really send: MQTT topics or the bytes of a serial line.")
     + "\n\n"
     + _("Example: gridwarden record traffic.jsonl.gz --broker mqtt://127.0.0.1:1883 --topic 'zigbee2mqtt/#'"),
@@ -355,10 +359,10 @@ def record(
     seconds: Annotated[float | None, typer.Option(min=0.1, help=_("Stop after this time."))] = None,
 ) -> None:
     """Record real traffic."""
-    from gridwarden.commands import traffic as command
+    from gridwarden.commands import traffic as module
 
     raise typer.Exit(
-        command.record(
+        module.record(
             file,
             broker=broker,
             topics=topic or [],
@@ -371,13 +375,13 @@ def record(
     )
 
 
-@app.command(
+@command(
     help=_("Send recorded traffic again, byte for byte, with the same spacing.")
     + "\n\n"
     + _("Example: gridwarden replay traffic.jsonl.gz --broker mqtt://127.0.0.1:1883 --speed 5"),
 )
 def replay(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=_("A recording."))],
+    file: Annotated[Path, typer.Argument(help=_("A recording."))],
     broker: Annotated[str, typer.Option(help=_("MQTT broker to send to."))] = "",
     port: Annotated[str, typer.Option(help=_("Serial line to send to."))] = "",
     baud: Annotated[int, typer.Option(help=_("Baud rate of the serial line."))] = 9600,
@@ -386,16 +390,16 @@ def replay(
     speed: Annotated[float, typer.Option(min=0.01, max=1000, help=_("Times faster than life."))] = 1.0,
 ) -> None:
     """Replay recorded traffic."""
-    from gridwarden.commands import traffic as command
+    from gridwarden.commands import traffic as module
 
     raise typer.Exit(
-        command.replay(
+        module.replay(
             file, broker=broker, port=port, baud=baud, user=user, password_file=password_file, speed=speed
         )
     )
 
 
-@app.command(
+@command(
     help=_("Prove that the books balance: every sample taken is in exactly one place.")
     + "\n\n"
     + _("Example: gridwarden audit --watch"),
@@ -408,12 +412,12 @@ def audit(
     rows: Annotated[int, typer.Option(min=0, help=_("Accounts to list, those in doubt first."))] = 20,
 ) -> None:
     """Prove that the books balance."""
-    from gridwarden.commands import audit as command
+    from gridwarden.commands import audit as module
 
-    raise typer.Exit(command.run(data, config, watch=watch, as_json=as_json, rows=rows))
+    raise typer.Exit(module.run(data, config, watch=watch, as_json=as_json, rows=rows))
 
 
-@app.command(
+@command(
     help=_("Back up an installation while it runs, or check a backup.")
     + "\n\n"
     + _("Example: gridwarden backup /backups/gridwarden-monday.tar.gz"),
@@ -432,21 +436,21 @@ def backup(
     ] = False,
 ) -> None:
     """Back up."""
-    from gridwarden.commands import backup as command
+    from gridwarden.commands import backup as module
 
     if verify:
-        command.verify(target)
+        module.verify(target)
     else:
-        command.back_up(target, command.Where(data, config), with_secrets=with_secrets)
+        module.back_up(target, module.Where(data, config), with_secrets=with_secrets)
 
 
-@app.command(
+@command(
     help=_("Put a backup back into an empty place. Nothing may run there.")
     + "\n\n"
     + _("Example: gridwarden restore /backups/gridwarden-monday.tar.gz --data var"),
 )
 def restore(
-    source: Annotated[Path, typer.Argument(exists=True, help=_("The backup."))],
+    source: Annotated[Path, typer.Argument(help=_("The backup."))],
     data: DataFolder = DEFAULT_DATA,
     config: ServicesConfig = None,
     force: Annotated[
@@ -454,12 +458,12 @@ def restore(
     ] = False,
 ) -> None:
     """Put a backup back."""
-    from gridwarden.commands import backup as command
+    from gridwarden.commands import backup as module
 
-    command.put_back(source, command.Where(data, config), force=force)
+    module.put_back(source, module.Where(data, config), force=force)
 
 
-@app.command(
+@command(
     help=_("Look for what is wrong with this machine and this installation, and say how to mend it.")
     + "\n\n"
     + _("Example: gridwarden doctor"),
@@ -474,12 +478,12 @@ def doctor(
     ] = None,
 ) -> None:
     """Look for what is wrong."""
-    from gridwarden.commands import doctor as command
+    from gridwarden.commands import doctor as module
 
-    raise typer.Exit(command.run(data, influx, influx_user, influx_password_file))
+    raise typer.Exit(module.run(data, influx, influx_user, influx_password_file))
 
 
-@app.command(
+@command(
     help=_("Measure this machine: the whole path's speed, latency and memory; a table and JSON.")
     + "\n\n"
     + _("Example: gridwarden bench --seconds 20 --json bench.json"),
@@ -493,12 +497,12 @@ def bench(
     profile: Annotated[bool, typer.Option("--profile", help=_("Also say where the time goes."))] = False,
 ) -> None:
     """Measure this machine."""
-    from gridwarden.commands import bench as command
+    from gridwarden.commands import bench as module
 
-    raise typer.Exit(command.run(seconds=seconds, only=only or [], json_file=json_file, profile=profile))
+    raise typer.Exit(module.run(seconds=seconds, only=only or [], json_file=json_file, profile=profile))
 
 
-@app.command(
+@command(
     help=_("Break an installation on purpose and prove, value by value, that nothing is lost.")
     + "\n\n"
     + _("Example: gridwarden chaos kill-edge --seed 7"),
@@ -517,10 +521,10 @@ def chaos(
     list_: Annotated[bool, typer.Option("--list", help=_("List the scenarios."))] = False,
 ) -> None:
     """Break an installation on purpose."""
-    from gridwarden.commands import chaos as command
+    from gridwarden.commands import chaos as module
 
     raise typer.Exit(
-        command.run(
+        module.run(
             scenarios or [],
             seed=seed,
             everything=all_,
@@ -532,7 +536,7 @@ def chaos(
     )
 
 
-@app.command(
+@command(
     help=_("Write the reference community as a site folder: a start for your own.")
     + "\n\n"
     + _("Example: gridwarden community my-site --devices 200"),
@@ -543,15 +547,15 @@ def community(
     seed: Annotated[int, typer.Option(help=_("The same seed, the same community."))] = 2026,
 ) -> None:
     """Write the reference community."""
-    from gridwarden.commands import community as command
+    from gridwarden.commands import community as module
 
-    raise typer.Exit(command.run(folder, devices=devices, seed=seed))
+    raise typer.Exit(module.run(folder, devices=devices, seed=seed))
 
 
 def main() -> None:
     """Run the command line."""
     try:
-        app()
+        app(prog_name="gridwarden")
     except KeyboardInterrupt:
         say("")
         raise SystemExit(130) from None

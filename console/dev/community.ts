@@ -156,7 +156,7 @@ export function makeSite(devices: number): Site {
         id: "fire",
         label: both("消防", "Fire"),
         closing_standard: both(
-          "现场确认无火情,探测器恢复正常,附现场照片。",
+          "现场确认无火情，探测器恢复正常，附现场照片。",
           "No fire found on site, detector back to normal, photo attached.",
         ),
       },
@@ -164,7 +164,7 @@ export function makeSite(devices: number): Site {
         id: "access",
         label: both("门禁", "Access"),
         closing_standard: both(
-          "门已关闭并上锁,现场无异常。",
+          "门已关闭并上锁，现场无异常。",
           "Door shut and locked, nothing unusual on site.",
         ),
       },
@@ -175,13 +175,13 @@ export function makeSite(devices: number): Site {
       },
     ],
     rules: [
-      ["smoke", "烟雾报警", "Smoke", "critical", "烟感探测到烟雾时立即告警,由值班员现场检查后复位。"],
+      ["smoke", "烟雾报警", "Smoke", "critical", "烟感探测到烟雾时立即告警，由值班员现场检查后复位。"],
       [
         "temperature",
         "温度预警",
         "Temperature",
         "high",
-        "温度高于 60 °C 持续 30 秒时告警,低于 55 °C 时解除。",
+        "温度高于 60 °C 持续 30 秒时告警，低于 55 °C 时解除。",
       ],
       ["door-held", "夜间门未关", "Door held open", "medium", "22:00 至 06:00 门打开超过 3 分钟时告警。"],
       [
