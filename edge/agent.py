@@ -21,6 +21,7 @@ from edge import health
 from edge.collector import Collector, Port
 from edge.health import ConnectionHealth, Vitals
 from edge.intake import Attached, Broker, DeadLetters, Driver, DriverContext, DriverFailed, Intake
+from edge.link_news import LinkNews
 from edge.outbox import Limits, Outbox, OutboxUnavailable, Stored
 from edge.routes import Routes
 from edge.safekeeping import Safekeeping
@@ -86,7 +87,8 @@ class Agent:
         routes = Routes(installation.devices, installation.types)
         self._watchdog = watchdog or Watchdog(0)
         pulse = self._watchdog.pulse("collector")
-        self.uplink = Uplink(self.outbox, self._read, installation.bus, self._watchdog)
+        people = LinkNews(installation.bus.url, installation.outbox.parent)
+        self.uplink = Uplink(self.outbox, self._read, installation.bus, self._watchdog, people)
         self._straight = Straight(installation.edge, self.uplink)
         self._keeping = Safekeeping(self.outbox, self._worker, clock, way=self._straight, pulse=pulse)
         self._collector = Collector(

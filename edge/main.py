@@ -20,6 +20,7 @@ from edge.installation import load_installation
 from edge.intake import Broker
 from edge.outbox import Limits, OutboxInUse, OutboxUnusable
 from edge.uplink import Bus
+from language import preferred, translator
 from links.addresses import objection_to
 from links.folder import LINK_FOLDER, InvalidLink, Link, exists
 from links.secret_files import BUS_PASSWORD, SecretExposed, read_secret
@@ -109,6 +110,7 @@ async def _rewired(agent: Agent, folder: FolderWatch, load: Callable[[], Install
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """``python -m edge SITE --id EDGE …``; returns the exit status."""
+    say = translator(preferred())
     given = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
@@ -123,9 +125,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except InvalidConfiguration as error:
         for problem in error.problems:
-            print(problem, file=sys.stderr)
+            print(say(problem.told(problem.short)), file=sys.stderr)
         return EXIT_CONFIGURATION
-    except (InvalidLink, SecretExposed) as error:
+    except InvalidLink as error:
+        print(say(error.message), file=sys.stderr)
+        return EXIT_CONFIGURATION
+    except SecretExposed as error:
         print(error, file=sys.stderr)
         return EXIT_CONFIGURATION
     except OutboxInUse as error:

@@ -30,9 +30,11 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError
 from nats.js.errors import Error as JetStreamError
 
+from edge.link_news import LinkNews
 from edge.outbox import Outbox, OutboxUnavailable, Stored
+from language import Message
 from links.folder import Link
-from links.trust import explain
+from links.trust import as_it_is, explain
 from readings import Lane
 from readings.numbers import life_of
 from readings.subjects import ABOUT_ME, OUTAGE_HEADER, edge_inbox, message_id, samples_subject
@@ -133,6 +135,7 @@ class LaneUplink:
         *,
         alarms: "LaneUplink | None" = None,
         pulse: Pulse | None = None,
+        people: LinkNews | None = None,
     ) -> None:
         self.lane = lane
         self.up = False
@@ -155,6 +158,7 @@ class LaneUplink:
         self._read = read
         self._bus = bus
         self._alarms = alarms
+        self._people = people
         self._pulse = pulse or Watchdog(0).pulse("uplink")
         self._subject = samples_subject(outbox.edge, lane)
         self._news = asyncio.Event()
@@ -221,15 +225,15 @@ class LaneUplink:
             try:
                 await self._one_connection(limit)
             except _LinkLost as error:
-                self._tell(str(error))
+                self._tell(as_it_is(error))
             except (OSError, nats.errors.Error) as error:
-                self._tell(str(explain(error, datetime.now(UTC))))
+                self._tell(explain(error, datetime.now(UTC)))
             except Exception as error:
                 # The client library breaks in ways of its own while a connection dies. Whatever it was,
                 # the batches are in the outbox and a new connection knows nothing of it.
                 if not self._told:
                     log.exception("lane %s: its connection broke", self.lane.value)
-                self._tell(f"{type(error).__name__}: {error}")
+                self._tell(as_it_is(f"{type(error).__name__}: {error}"))
             self.up = False
             delay = 0.1 if self.confirmed > before else min(delay * 2, LONGEST_DELAY[self.lane])
             await self._rest(delay)
@@ -260,7 +264,7 @@ class LaneUplink:
             )
             self.client, self._lost, self.up = client, "", True
             self.connected.set()
-            self._tell("")
+            self._tell(None)
             stream = client.jetstream()
             delay = 0.1
             while True:
@@ -269,7 +273,7 @@ class LaneUplink:
                     await self._send(stream)
                 except _Refused as error:
                     self._refused = True
-                    self._tell(str(error))
+                    self._tell(as_it_is(error))
                     self._look()
                 delay = 0.1 if self.confirmed > before else min(delay * 2, LONGEST_REFUSAL)
                 self._pulse.beat(asleep=delay)
@@ -369,7 +373,7 @@ class LaneUplink:
             self._outbox.stored(batch)
             self.confirmed += 1
             self._refused = False
-            self._tell("")
+            self._tell(None)
         if not self._in_flight:
             self._settled.set()
         self._look()
@@ -419,10 +423,16 @@ class LaneUplink:
             raise error  # else the library would try again by itself, for minutes and without a word
         self._lost = self._lost or str(error) or type(error).__name__
 
-    def _tell(self, problem: str) -> None:
+    def _tell(self, why: Message | None) -> None:
         """Say once why sending stopped, each reason once, and that it goes on again."""
+        problem = "" if why is None else str(why)
+        if self._people is not None:
+            if why is None:
+                self._people.sends(self.lane)
+            else:
+                self._people.waits(self.lane, why)
         if problem and problem not in self._told:
-            log.warning("lane %s waits: %s", self.lane.value, problem)
+            log.info("lane %s waits: %s", self.lane.value, problem)
         elif not problem and self._told:
             log.info("lane %s sends again", self.lane.value)
         self.problem = problem
@@ -438,9 +448,18 @@ def _reason(error: APIError | JetStreamError, subject: str) -> str:
 class Uplink:
     """Both lanes. `run` sends until cancelled."""
 
-    def __init__(self, outbox: Outbox, read: Read, bus: Bus, watchdog: Watchdog | None = None) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        read: Read,
+        bus: Bus,
+        watchdog: Watchdog | None = None,
+        people: LinkNews | None = None,
+    ) -> None:
         watchdog = watchdog or Watchdog(0)
-        alarms = LaneUplink(Lane.ALARM, outbox, read, bus, pulse=watchdog.pulse("uplink alarm"))
+        alarms = LaneUplink(
+            Lane.ALARM, outbox, read, bus, pulse=watchdog.pulse("uplink alarm"), people=people
+        )
         self.lanes = {
             Lane.ALARM: alarms,
             Lane.TELEMETRY: LaneUplink(
@@ -450,6 +469,7 @@ class Uplink:
                 bus,
                 alarms=alarms,
                 pulse=watchdog.pulse("uplink telemetry"),
+                people=people,
             ),
         }
 

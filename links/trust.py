@@ -1,6 +1,7 @@
 """Whom a client believes: TLS contexts for the message bus, and what a failed connection means."""
 
 import logging
+import socket
 import ssl
 from datetime import datetime
 from pathlib import Path
@@ -45,7 +46,18 @@ def explain(error: BaseException, now: datetime) -> Message:
     told = str(error)
     if "authorization violation" in told.lower():
         return REFUSED
-    return Message("{error}", {"error": f"{type(error).__name__}: {told}" if told else type(error).__name__})
+    if isinstance(error, ConnectionRefusedError):
+        return Message(N_("nobody listens there"))
+    if isinstance(error, TimeoutError):
+        return Message(N_("no answer"))
+    if isinstance(error, socket.gaierror):
+        return Message(N_("its name is not known here ({error})"), {"error": error.strerror or error})
+    return as_it_is(f"{type(error).__name__}: {told}" if told else type(error).__name__)
+
+
+def as_it_is(told: object) -> Message:
+    """What a library says of itself, in its own words."""
+    return Message("{error}", {"error": told})
 
 
 REFUSED: Final = Message(

@@ -1,5 +1,7 @@
 """Starting: mistakes in the site folder are told with file and line, and a plain stop is a plain end."""
 
+import re
+
 import pytest
 
 from edge.drivers import DRIVERS, driver_class
@@ -70,3 +72,30 @@ async def test_readings_taken_while_the_bus_is_down_wait_and_an_edge_stops_in_ti
     wait_until(lambda: (agent.outbox.parent / "status.json").exists(), "it reports")
     assert agent.stop() == 0
     assert "cannot be opened" in agent.log
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_an_edge_before_its_core_says_at_once_what_it_waits_for_and_when_it_comes(
+    language, site, agents, nats_server, streams, tmp_path
+):
+    """Where, since when, why, what becomes of the data; without the password of the URL."""
+    wire_up(site, "- {id: rs, driver: modbus-rtu, settings: {port: nothing}}", "d1,xy-md02,rs,1\n")
+    nats_server.stop()
+    agent = agents(nats_server.url.replace("://", "://east:secret@"), "--serial-folder", str(tmp_path))
+    agent.environment = {"GRIDWARDEN_LANG": language}
+    agent.start()
+    waits, nobody, there = {
+        "en": ("Waiting for the message bus at", "nobody listens there", "is there, after"),
+        "zh": ("起等待", "该地址无人监听", "上的消息总线已连上"),
+    }[language]
+    wait_until(lambda: (tmp_path / "data").exists() and waits in agent.log, "it says that it waits")
+    (told,) = [line for line in agent.log.splitlines() if waits in line]
+    assert nobody in told
+    assert nats_server.url in told
+    assert str(agent.outbox.parent) in told
+    assert len(re.findall(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", told)) == 2  # the log's own, and since when
+    nats_server.start()
+    wait_until(lambda: there in agent.log, "it says that the bus is there")
+    assert agent.stop() == 0
+    assert agent.log.count(waits) == 1
+    assert "secret" not in agent.log
