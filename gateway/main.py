@@ -46,6 +46,7 @@ from registry.site import Site
 from rules.compile import compile_rules
 from rules.engine import Engine
 from rules.state import EngineState
+from supervision.watchdog import Pulse, Watchdog
 
 STOP_SECONDS: Final = 3.0
 
@@ -64,6 +65,13 @@ def run_gateway(config: GatewayConfig) -> None:
         uvloop.run(_Gateway(config, configuration, configuration.site).run())
     except ExceptionGroup as group:
         raise cause_of(group, "gateway") from group
+
+
+async def _watch(watchdog: Watchdog, server: uvicorn.Server) -> None:
+    """Tell the service manager how we are, from the moment at which we can be asked."""
+    while not server.started:
+        await asyncio.sleep(0.05)
+    await watchdog.run()
 
 
 class _Gateway:
@@ -90,7 +98,10 @@ class _Gateway:
             ingest = IngestLink(bus, self.config.partition)
             await ingest.open()
             freshness = Freshness(await self._last_heard(history))
-            runner = self._runner(bus, store, freshness, lambda: ingest.status is not None)
+            watchdog = Watchdog()
+            runner = self._runner(
+                bus, store, freshness, lambda: ingest.status is not None, watchdog.pulse("rules")
+            )
             await runner.prepare()
             status = self._status(bus, ingest, runner, history, freshness)
             views = Views(
@@ -120,6 +131,7 @@ class _Gateway:
                 ]
                 web = tasks.create_task(server.serve(), name="web")
                 web.add_done_callback(lambda _: stop.set())
+                services.append(tasks.create_task(_watch(watchdog, server), name="watchdog"))
                 await stop.wait()
                 self.feed.close()
                 server.should_exit = True
@@ -165,7 +177,12 @@ class _Gateway:
         return heard
 
     def _runner(
-        self, bus: Bus, store: OperationsStore, freshness: Freshness, fed: Callable[[], bool]
+        self,
+        bus: Bus,
+        store: OperationsStore,
+        freshness: Freshness,
+        fed: Callable[[], bool],
+        pulse: Pulse,
     ) -> RuleRunner:
         record = self._load_engine(store)
         program = compile_rules(self.configuration.rules, self.site)
@@ -181,6 +198,7 @@ class _Gateway:
             freshness=freshness,
             rates=self.rates,
             fed=fed,
+            pulse=pulse,
         )
 
     def _load_engine(self, store: OperationsStore) -> EngineRecord:

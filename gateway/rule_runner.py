@@ -35,6 +35,7 @@ from rules.commands import Acknowledge, Reset
 from rules.compile import Program
 from rules.engine import Engine
 from rules.findings import Finding
+from supervision.watchdog import Pulse, Watchdog
 
 CHECKPOINT_SECONDS: Final = 1.0
 TICK_SECONDS: Final = 0.1
@@ -91,6 +92,7 @@ class RuleRunner:
         rates: Rates,
         fed: Callable[[], bool] = lambda: True,
         clock: Clock = time.time_ns,
+        pulse: Pulse | None = None,
     ) -> None:
         """`record` is what `engine` was restored from: the batches that its state includes.
 
@@ -109,6 +111,7 @@ class RuleRunner:
         self._rates = rates
         self._fed = fed
         self._clock = clock
+        self._pulse = pulse or Watchdog(0).pulse("rules")
         self._consumers: dict[Lane, Consumer] = {}
         self._turn = asyncio.Lock()
         self._pending = _Pending()
@@ -167,7 +170,8 @@ class RuleRunner:
     async def _ticks(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            async with self._turn:
+            self._pulse.beat()
+            async with self._turn:  # who has the turn and never gives it back stops this loop, too
                 now = self._clock()
                 if not self._fed():
                     self._engine.deaf(now)
@@ -235,6 +239,7 @@ class RuleRunner:
                 if not self.trouble:
                     log.warning("operations database cannot be written", reason=str(error))
                 self.trouble = Message(CANNOT_WRITE, {"reason": str(error)})
+                self._pulse.beat(asleep=RETRY_SECONDS[-1])
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
                 attempt += 1
             else:

@@ -104,6 +104,8 @@ class Consumer:
         self._buffer: deque[Delivery] = deque()
         self._held: dict[int, Delivery] = {}
         """Given out or buffered, not yet acknowledged, by stream sequence."""
+        self.finished = 0
+        """Deliveries of which the last has been said, since the start."""
         self._asked = 0
         self._expected = 0
         self._arrived = asyncio.Event()
@@ -137,6 +139,11 @@ class Consumer:
         return [self._buffer.popleft() for _ in range(min(most, len(self._buffer)))]
 
     @property
+    def in_hand(self) -> int:
+        """Deliveries given out or waiting to be taken, of which the last has not been said."""
+        return len(self._held)
+
+    @property
     def full(self) -> bool:
         """Whether nothing more comes until something is acknowledged."""
         return not self._buffer and len(self._held) >= self._capacity
@@ -150,6 +157,7 @@ class Consumer:
         """Say something about a delivery; a lost answer only means that it comes again."""
         if final:
             self._held.pop(delivery.stream_seq, None)
+            self.finished += 1
         try:
             await self._client.publish(delivery._reply, body)
         except nats.errors.Error as error:

@@ -34,12 +34,14 @@ from ingest.stores import Store
 from ingest.stores.embedded import EmbeddedStore, Retention
 from ingest.stores.influx import InfluxStore
 from ingest.streams import ensure_consumer, forget_consumer, rules_consumer, store_consumer
+from ingest.vital_signs import VitalSigns
 from ingest.writer import WriterService
 from readings import Lane
 from readings.subjects import readings_stream
 from registry.loading import load_site
 from registry.problems import InvalidConfiguration, Problem
 from registry.site import Site
+from supervision.watchdog import Watchdog
 
 DAY: Final = 86_400 * 1_000_000_000
 
@@ -90,8 +92,15 @@ class _Ingest:
             stages |= {f"stored {writer.store.name}": writer.progress for writer in writers}
             teller = Teller(bus, config.partition, stages, lambda: self.folder.revision, lambda: floor.state)
             await serve(bus, config.partition, self._commands(normaliser))
+            watchdog = Watchdog()
+            signs = VitalSigns(
+                watchdog,
+                {"normaliser": normaliser, **{f"writer {writer.store.name}": writer for writer in writers}},
+            )
             async with asyncio.TaskGroup() as tasks:
                 services = [
+                    tasks.create_task(signs.run(), name="vital signs"),
+                    tasks.create_task(watchdog.run(), name="watchdog"),
                     tasks.create_task(normaliser.run(), name="normaliser"),
                     tasks.create_task(
                         normaliser.bound_quarantine(

@@ -16,7 +16,7 @@ import structlog
 
 from ingest.bus import Bus
 from ingest.clocks import ClockLimits
-from ingest.consumer import Delivery
+from ingest.consumer import Consumer, Delivery
 from ingest.database import StoreUnavailable
 from ingest.ledger import Ledger, Prepared
 from ingest.normaliser import DUPLICATE, QUARANTINED, LastSample, Normalised, Normaliser
@@ -64,6 +64,8 @@ class NormaliserService:
         """`gates` stop a lane while there is no room on our disk."""
         self._gates = gates or {lane: Gate() for lane in Lane}
         self.progress = {lane: Progress() for lane in Lane}
+        self.consumers: dict[Lane, Consumer] = {}
+        """What it takes from, as far as it has begun."""
         self._bus = bus
         self._ledger = ledger
         self._normaliser = Normaliser(site, ledger.marks, limits)
@@ -119,6 +121,7 @@ class NormaliserService:
         """Normalise one group while the one before it is being made durable."""
         gate, progress = self._gates[lane], self.progress[lane]
         consumer = await self._bus.consume(samples_stream(lane), NORMALISER, capacity=_HELD)
+        self.consumers[lane] = consumer
         ready: asyncio.Queue[tuple[list[Delivery], Prepared]] = asyncio.Queue(1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._finish(lane, ready), name=f"finish {lane}")

@@ -51,7 +51,8 @@ class WriterService:
         self._bus = bus
         self._clock = clock
         self._capacity = capacity
-        self._consumers: dict[Lane, Consumer] = {}
+        self.consumers: dict[Lane, Consumer] = {}
+        """What it takes from, as far as it has begun."""
         self._gates = gates or {lane: Gate() for lane in Lane}
         self._spools = spools or {}
         self._behind = {lane: Trouble(self.progress[lane]) for lane in Lane}
@@ -64,8 +65,8 @@ class WriterService:
         """Make the consumers, so that nothing published from now on is missed. Call before the normaliser
         runs; raises `ingest.bus.BusUnavailable`."""
         for lane in Lane:
-            if lane not in self._consumers:
-                self._consumers[lane] = await self._bus.consume(
+            if lane not in self.consumers:
+                self.consumers[lane] = await self._bus.consume(
                     readings_stream(lane), store_consumer(self.store.name), capacity=self._capacity
                 )
 
@@ -73,7 +74,7 @@ class WriterService:
         """Work until cancelled; raises `ingest.consumer.ConsumerClosed` when the connection is gone."""
         await self.prepare()
         async with asyncio.TaskGroup() as tasks:
-            for lane, consumer in self._consumers.items():
+            for lane, consumer in self.consumers.items():
                 tasks.create_task(self._run_lane(lane, consumer), name=f"write {self.store.name} {lane}")
             tasks.create_task(self._tidy(), name=f"tidy {self.store.name}")
 
@@ -143,7 +144,7 @@ class WriterService:
             write_or_let_go,
             progress,
             f"writing to {self.store.name}",
-            slow=_SLOW,
+            slow=_SLOW if self.store.limits.remote else None,
             enough=may_go,
         )
         for delivery in deliveries:

@@ -38,6 +38,8 @@ class WriteLimits:
     """… or what has come after waiting so many seconds."""
     in_flight: int = 1
     """Writes of one lane that may be under way at the same time."""
+    remote: bool = False
+    """Whether it answers over a network: then silence is its trouble, not ours."""
 
 
 @dataclass(frozen=True, slots=True)
