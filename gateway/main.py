@@ -69,7 +69,7 @@ def run_gateway(config: GatewayConfig) -> None:
 
 async def _watch(watchdog: Watchdog, server: uvicorn.Server) -> None:
     """Tell the service manager how we are, from the moment at which we can be asked."""
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.05)
     await watchdog.run()
 

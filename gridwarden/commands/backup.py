@@ -88,8 +88,12 @@ def _sound(path: Path) -> Archive:
     except BadArchive as error:
         stop(tell("{path} cannot be used: {why}", path=path, why=translate(error.message)), code=1)
     except OSError as error:
-        stop(str(error), code=1)
+        stop(_of_file(error), code=1)
     return archive
+
+
+def _of_file(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
 def _carefully(work: Coroutine[Any, Any, _Result]) -> _Result:
@@ -101,7 +105,9 @@ def _carefully(work: Coroutine[Any, Any, _Result]) -> _Result:
         stop(translate(error.message), code=1)
     except InvalidConfiguration as error:
         _refuse(error)
-    except (StoreUnavailable, BusUnavailable, BusClosed, ServerError, nats.errors.Error, OSError) as error:
+    except OSError as error:
+        stop(_of_file(error), code=1)
+    except (StoreUnavailable, BusUnavailable, BusClosed, ServerError, nats.errors.Error) as error:
         stop(str(error), code=1)
 
 
