@@ -5,8 +5,9 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from ingest.config import CoreConfig
+from language import N_
 from links.addresses import is_loopback
-from registry.model import Model
+from registry.model import Invalid, Model
 
 
 class WebConfig(Model):
@@ -20,9 +21,12 @@ class WebConfig(Model):
     @model_validator(mode="after")
     def _no_open_door(self) -> "WebConfig":
         if not is_loopback(self.host):
-            raise ValueError(
-                f"host {self.host!r} is not loopback, and this version has no login yet: "
-                "listen on 127.0.0.1 and put a proxy with TLS and authentication in front"
+            raise Invalid(
+                N_(
+                    "{host} is not loopback, and this version has no login yet: listen on 127.0.0.1 and put "
+                    "a proxy with TLS and authentication in front"
+                ),
+                host=repr(self.host),
             )
         return self
 

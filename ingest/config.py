@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from language import N_
 from links.addresses import is_loopback, objection_to
 from links.secret_files import BUS_PASSWORD
-from registry.model import Model
+from registry.model import Invalid, Model
 
 
 class BusConfig(Model):
@@ -35,7 +36,7 @@ class BusConfig(Model):
     @model_validator(mode="after")
     def _nothing_in_clear_text(self) -> Self:
         if objection := objection_to(self.url, authenticated=self.authenticated):
-            raise ValueError(str(objection))
+            raise Invalid(objection.template, **objection.values)
         return self
 
 
@@ -108,7 +109,7 @@ class CoreConfig(Model):
     @model_validator(mode="after")
     def _some_store(self) -> Self:
         if not self.embedded and self.influx is None:
-            raise ValueError("readings would be stored nowhere: set `influx`, or `embedded: true`")
+            raise Invalid(N_("readings would be stored nowhere: set `influx`, or `embedded: true`"))
         return self
 
     @field_validator("influx")
@@ -117,5 +118,7 @@ class CoreConfig(Model):
         if influx is not None and influx.user:
             parts = urlsplit(influx.url)
             if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-                raise ValueError(f"{influx.url} would carry the password in clear text: use https://")
+                raise Invalid(
+                    N_("{url} would carry the password in clear text: use https://"), url=influx.url
+                )
         return influx

@@ -51,8 +51,8 @@ class RuleList(list[Rule]):
 def load_rules(folders: Path | Iterable[Path]) -> tuple[RuleList, list[Problem]]:
     """The valid rules in the YAML files of `folders` (or single files), and everything that is wrong.
 
-    A file holds a list of rules, or ``rules:`` and ``inhibits:``. A rule of a later folder replaces one
-    with the same id of an earlier folder, so a site adjusts a starter rule by repeating it; within one
+    A file holds a rule, a list of rules, or ``rules:`` and ``inhibits:``. A rule of a later folder replaces
+    one with the same id of an earlier folder, so a site adjusts a starter rule by repeating it; within one
     folder the same id twice is a problem. Raises nothing for whatever is written there.
     """
     rules: dict[str, Rule] = {}
@@ -98,9 +98,11 @@ def _entries(document: Document, problems: list[Problem]) -> tuple[_Entries, _En
         return [(Source(document, (index,)), item) for index, item in enumerate(data)], []
     top = Source(document, ())
     if not isinstance(data, dict):
-        text = Message(N_("a file of rules is a list of rules, or has `rules` and `inhibits`"))
+        text = Message(N_("a file of rules is a rule, a list of rules, or has `rules` and `inhibits`"))
         problems.append(top.problem(message=text))
         return [], []
+    if "id" in data and not data.keys() & {"rules", "inhibits"}:
+        return [(top, data)], []
     found: dict[str, _Entries] = {"rules": [], "inhibits": []}
     for key, value in data.items():
         if key not in found:

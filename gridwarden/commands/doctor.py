@@ -102,7 +102,8 @@ def _links(secrets: Path) -> Iterator[Finding]:
         return
     boxes = sum(not enrolled.local for enrolled in enrolments.edges.values())
     what = tell(
-        "the message bus lets {boxes} boxes in at {address}, over TLS; its certificate ends on {day}",
+        "the message bus lets {boxes} {boxes|box|boxes} in at {address}, over TLS; "
+        "its certificate ends on {day}",
         boxes=boxes,
         address=Address(state.host, state.port),
         day=ends.date().isoformat(),
