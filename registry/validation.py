@@ -63,6 +63,12 @@ _SENTENCES: Final[dict[str, str]] = {
     "recursion_loop": N_("may not contain itself"),
 }
 
+HIDDEN: Final = "…"
+"""What is shown instead of a secret."""
+_SAY_ENOUGH: Final = frozenset(("missing", "extra_forbidden", "union_tag_invalid", "union_tag_not_found"))
+"""Kinds that name what is wrong without its value."""
+_NOT: Final = N_("{what}, not `{value}`")
+_WILL_NOT_DO: Final = N_("`{value}` will not do: {what}")
 _OTHERWISE: Final = N_("is not valid: {reason}")
 _NO_FORM_FITS: Final = N_("`{value}` fits none of the forms that are allowed here")
 
@@ -121,7 +127,8 @@ def sentence(detail: ErrorDetails, value: str) -> Message:
         return cause.message
     if kind == "string_pattern_mismatch":
         pattern = context["pattern"]
-        return Message(_PATTERNS.get(pattern, _OTHER_PATTERN), {"pattern": pattern})
+        form = Message(_PATTERNS.get(pattern, _OTHER_PATTERN), {"pattern": pattern})
+        return Message(_WILL_NOT_DO, {"value": value, "what": form}) if value not in ("", HIDDEN) else form
     if kind in ("value_error", "assertion_error") or kind not in _SENTENCES:
         reason = str(cause) if cause is not None else detail["msg"].removeprefix("Value error, ")
         return Message(_OTHERWISE, {"reason": reason})
@@ -130,7 +137,9 @@ def sentence(detail: ErrorDetails, value: str) -> Message:
     for name in ("expected", "expected_tags"):
         if name in values:
             values[name] = ", ".join(_expected(str(values[name])))
-    return Message(_SENTENCES[kind], values)
+    said = Message(_SENTENCES[kind], values)
+    named = "{value}" in said.template or kind in _SAY_ENOUGH
+    return said if named or value in ("", HIDDEN) else Message(_NOT, {"what": said, "value": value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +224,7 @@ def _value(found: _Located) -> str:
     if found.detail["type"] == "missing" or isinstance(found.detail["input"], dict | list | tuple):
         return ""
     if any(isinstance(part, str) and _SECRET.search(part) for part in found.path):
-        return "…"
+        return HIDDEN
     return shown(found.detail["input"])
 
 

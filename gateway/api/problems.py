@@ -119,8 +119,9 @@ def install(app: FastAPI) -> None:
 
 
 def _refused_word(found: ErrorDetails) -> str:
-    """The value that is none of those allowed; nothing where no sentence repeats it (it may be long)."""
-    return shown(found["input"]) if "expected" in found.get("ctx", {}) else ""
+    """The value that will not do; nothing for a whole object (it may be large, and says little)."""
+    scalar = isinstance(found["input"], str | int | float)
+    return shown(found["input"]) if scalar or "expected" in found.get("ctx", {}) else ""
 
 
 def _plain(text: str) -> str:

@@ -21,7 +21,7 @@ def test_a_broken_configuration_is_said_to_be_broken(
     assert found
     assert all(finding.verdict == "bad" and "gateway.yaml" in finding.what for finding in found)
     with pytest.raises(SystemExit):
-        audit.run(tmp_path, watch=False, as_json=False, rows=10)
+        audit.run(tmp_path, None, watch=False, as_json=False, rows=10)
     with pytest.raises(SystemExit):
         Core.at(tmp_path, None)
     assert capsys.readouterr().err.count("gateway.yaml:") >= 2

@@ -16,6 +16,13 @@ def test_every_mistake_is_reported_with_file_line_value_and_what_was_meant() -> 
     assert loaded.site is None
 
 
+def test_a_sentence_about_what_a_value_must_be_names_the_value() -> None:
+    said = [one for one in load_site(FOLDER, drivers=DRIVERS).problems if " must be " in f" {one.message}"]
+    assert len(said) >= 3
+    for problem in said:
+        assert f"not `{problem.value}`" in str(problem)
+
+
 def test_every_problem_stands_on_the_line_that_holds_its_value() -> None:
     for problem in load_site(FOLDER, drivers=DRIVERS).problems:
         text = problem.file.read_text(encoding="utf-8-sig").splitlines()

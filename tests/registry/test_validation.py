@@ -54,7 +54,7 @@ def said(model: object, text: str) -> list[str]:
 
 def test_of_a_union_the_form_that_got_furthest_is_reported() -> None:
     assert said(Threshold | Every, "all:\n  - {point: smoke, above: 1}\n  - {point: smoke, above: -1}\n") == [
-        "f.yaml:3:27: error: here.all[1].above: must be more than 0.0"
+        "f.yaml:3:27: error: here.all[1].above: must be more than 0.0, not `-1`"
     ]
 
 
@@ -96,4 +96,4 @@ def test_a_tag_that_names_no_form_gets_the_one_that_was_meant() -> None:
 
 def test_the_wrong_kind_of_thing_is_named() -> None:
     assert said(Threshold, "- 1\n") == ["f.yaml:1:1: error: here: must be a mapping of keys to values"]
-    assert said(Every, "all: 3\n") == ["f.yaml:1:6: error: here.all: must be a list"]
+    assert said(Every, "all: 3\n") == ["f.yaml:1:6: error: here.all: must be a list, not `3`"]

@@ -22,7 +22,8 @@ class Fault(Schema):
 
     where: str = Field(description="Part of the request and the way to the value.", examples=["query.limit"])
     message: str = Field(
-        description="What is wrong, in the language of Accept-Language.", examples=["must be 1 or more"]
+        description="What is wrong, in the language of Accept-Language.",
+        examples=["must be 1 or more, not `0`"],
     )
 
 
