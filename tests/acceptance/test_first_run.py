@@ -1,6 +1,8 @@
 """What a newcomer sees: one command, a fire, a case for the right officer, on a screen in both languages."""
 
 import csv
+import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.acceptance.conftest import Installation
+from tests.acceptance.conftest import GRIDWARDEN, Installation
 
 CHROMIUM = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -234,3 +236,15 @@ def test_the_reference_of_the_api_works_without_internet(
     assert complaints == []
     assert [url for url in elsewhere if not url.startswith((house.address, "data:"))] == []
     page.close()
+
+
+def test_the_doctor_speaks_ones_language_of_the_running_parts_too(house: Installation) -> None:
+    done = subprocess.run(
+        [*GRIDWARDEN, "doctor", "--data", str(house.data)],
+        capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "GRIDWARDEN_LANG": "zh"},
+    )  # fmt: skip
+    assert "✓ 消息总线" in done.stdout, done.stdout + done.stderr
+    plain = [line for line in done.stdout.splitlines() if not re.search(r"[\u4e00-\u9fff]|Python", line)]
+    assert plain == []
+    assert not re.search(r"[\u4e00-\u9fff][:,;]", done.stdout)
