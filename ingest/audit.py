@@ -3,8 +3,9 @@
 For every device behind every edge and lane:
 
     taken by the edge = waiting in its outbox + thinned there + in the samples stream
-                      + passed + quarantined + duplicates (normaliser)
-    passed            = in the readings stream + stored + expired + refused (each store)
+                      + passed + quarantined + dropped + duplicates (normaliser)
+    passed            = on the way to the readings stream + in it
+                      + stored + expired + refused + dropped (each store)
 
 and, where the core was restored from a backup, + what is known to be lost with it (`ingest.restorations`).
 

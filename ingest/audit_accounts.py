@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ingest.audit_files import Account, OutboxBooks, StageBooks
-from ingest.normaliser import DUPLICATE, EXPIRED, PASSED, QUARANTINED, UNREAD
+from ingest.normaliser import DROPPED, DUPLICATE, EXPIRED, PASSED, QUARANTINED, UNREAD
 from ingest.restorations import Loss
 from ingest.sequences import BatchId, Sequences
 from ingest.stores.embedded import STORED
@@ -43,6 +43,8 @@ class BookRow:
     """Let go by age or for room, after it was stored or before."""
     quarantined: int = 0
     duplicates: int = 0
+    dropped: int = 0
+    """Was in quarantine until somebody dropped it."""
     thinned: int = 0
     lost: int = 0
     """Known to have gone down with a core that was restored from a backup (`ingest.restorations`)."""
@@ -63,6 +65,7 @@ class _StoreNumbers:
     shed: Counter[str]
     """Let go unstored, because there was no room to keep them until the store takes them."""
     refused: Counter[str]
+    dropped: Counter[str]
     coming: Counter[str]
     """Readings by device in the stream that the store has not done."""
     behind: bool
@@ -137,20 +140,20 @@ class LaneAccounts:
         self._gone_of_life = any(life_of(first) == cut.life for first, _ in gone)
         settled = Sequences.joined([*done, *gone])
         self._under_way = samples is None and not cut.complete(settled, waiting, base)
+        sent = {**self._mine(ledger.outgoing), **self._mine(readings)}
         self._stores: dict[str, _StoreNumbers] = {}
         for name, books in stores.items():
             has = books.done_in(edge, lane)
             totals = books.totals(edge, lane, lambda seq: seq in done and cut.takes(seq))
             coming = [
-                counts
-                for seq, counts in self._mine(readings).items()
-                if seq in done and cut.takes(seq) and seq not in has
+                counts for seq, counts in sent.items() if seq in done and cut.takes(seq) and seq not in has
             ]
             self._stores[name] = _StoreNumbers(
                 stored=_by_device(totals, STORED),
                 expired=books.expired(edge, lane),
                 shed=_by_device(totals, EXPIRED),
                 refused=_by_device(totals, QUARANTINED),
+                dropped=_by_device(totals, DROPPED),
                 coming=_sum(coming),
                 behind=readings is None and not cut.covers(has, done),
             )
@@ -169,6 +172,7 @@ class LaneAccounts:
                 outcomes[outcome] += n
                 of_life += n if life == self._cut.life else 0
         row.quarantined, row.duplicates = outcomes[QUARANTINED], outcomes[DUPLICATE]
+        row.dropped = outcomes[DROPPED]
         row.waiting = sum(self._waiting[source] for source in sources)
         row.in_stream = sum(self._in_samples[source] for source in sources)
         row.taken = row.waiting + row.in_stream + outcomes.total()
@@ -190,19 +194,21 @@ class LaneAccounts:
         if not self._stores:
             row.in_stream += passed
         for name, numbers in self._stores.items():
-            stored, gone, shed, refused, coming = (
+            stored, gone, shed, refused, dropped, coming = (
                 sum(counter[device] for device in devices)
                 for counter in (
-                    numbers.stored, numbers.expired, numbers.shed, numbers.refused, numbers.coming,
+                    numbers.stored, numbers.expired, numbers.shed, numbers.refused, numbers.dropped,
+                    numbers.coming,
                 )
             )  # fmt: skip
-            missing = passed - stored - shed - refused - coming
+            missing = passed - stored - shed - refused - dropped - coming
             if numbers.behind and missing > 0:
                 coming, missing = coming + missing, 0
             if not row.stores:
                 row.stored, row.expired = stored - gone, gone + shed
                 row.in_stream += coming
                 row.quarantined += refused
+                row.dropped += dropped
             row.stores[name] = stored - gone
             if missing and not row.difference:
                 row.difference, row.stage = missing, f"store {name}"

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Final
 
 from ingest.database import StoreUnavailable, open_reader
 from ingest.restorations import Restored, read_restorations
-from ingest.sequences import Sequences
+from ingest.sequences import BatchId, Sequences
 from readings import Lane, wire
 
 Account = tuple[int, str, str, str]
@@ -52,6 +52,7 @@ class StageBooks:
         recent: dict[tuple[str, Lane], list[tuple[int, list[tuple[Account, int]]]]],
         expired: dict[tuple[str, Lane], Counter[str]] | None = None,
         restored: dict[tuple[str, Lane], list[Restored]] | None = None,
+        outgoing: dict[BatchId, Counter[str]] | None = None,
     ) -> None:
         """`expired`: readings by device that were stored and have gone since, by age or for room."""
         self._expired = expired or {}
@@ -59,6 +60,8 @@ class StageBooks:
         self._folded = folded
         self._recent = recent
         self._restored = restored or {}
+        self.outgoing: Mapping[BatchId, Counter[str]] = outgoing or {}
+        """Batches that are done here and perhaps not yet in the stream: readings by device."""
 
     def done_in(self, edge: str, lane: Lane) -> Sequences:
         """The batches of one edge and lane that this stage has done."""
@@ -153,11 +156,12 @@ def read_stage(path: Path) -> StageBooks:
                 ranges.setdefault((edge, Lane(lane)), []).append((first, last))
             expired = _expired(connection)
             restored = read_restorations(connection)
+            outgoing = _outgoing(connection)
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, wire.MalformedBatch) as error:
             raise StoreUnavailable(f"{path}: {error}") from error
     done = {key: Sequences(found) for key, found in ranges.items()}
-    return StageBooks(done, folded, recent, expired, restored)
+    return StageBooks(done, folded, recent, expired, restored, outgoing)
 
 
 def _expired(connection: sqlite3.Connection) -> dict[tuple[str, Lane], Counter[str]]:
@@ -170,3 +174,16 @@ def _expired(connection: sqlite3.Connection) -> dict[tuple[str, Lane], Counter[s
         ):
             found.setdefault((edge, Lane(lane)), Counter())[device] = n
     return found
+
+
+def _outgoing(connection: sqlite3.Connection) -> dict[BatchId, Counter[str]]:
+    """What a ledger brings in from quarantine and may not have sent yet; stores have no such table."""
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'outgoing'").fetchone():
+        return {}
+    batches = (
+        wire.decode_readings(payload) for (payload,) in connection.execute("SELECT payload FROM outgoing")
+    )
+    return {
+        BatchId(batch.edge, batch.lane, batch.seq): Counter(reading.device for reading in batch.readings)
+        for batch in batches
+    }

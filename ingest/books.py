@@ -7,24 +7,25 @@ Tables in the stage's own SQLite file, written in the same transaction as the st
   (`readings.numbers`), source, device and outcome;
 - ``recent``: the numbers of each of the last batches, not yet in ``books``. They let an audit cut the
   books at a batch while everything runs; later they are folded in;
-- ``quarantine``: what could not be used.
+- ``quarantine`` and ``acts``: what could not be used (`ingest.quarantine_table`), and what people had done
+  with it (`ingest.quarantine_acts`).
 """
 
-import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from ingest import bulk
+from ingest import bulk, quarantine_acts, quarantine_table
 from ingest.database import StoreUnavailable, transaction
-from ingest.normaliser import Count
-from ingest.quarantine import Quarantined, QuarantineRow, Reason
+from ingest.normaliser import DROPPED, QUARANTINED, Count
+from ingest.quarantine import UNCOUNTED, Quarantined, QuarantineRow, Reason, Selection
+from ingest.quarantine_acts import Act, Outcome
 from ingest.sequences import BatchId, Sequences
 from language import Message
-from readings import Lane
 from readings.numbers import life_of
 
 TABLES: Final = """
@@ -36,11 +37,6 @@ CREATE TABLE IF NOT EXISTS accounts (id INTEGER PRIMARY KEY, edge TEXT NOT NULL,
 CREATE TABLE IF NOT EXISTS books (account INTEGER PRIMARY KEY, n INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS recent (id INTEGER PRIMARY KEY, edge TEXT NOT NULL, lane TEXT NOT NULL,
     seq INTEGER NOT NULL, at INTEGER NOT NULL, counts TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY, edge TEXT NOT NULL, lane TEXT NOT NULL,
-    seq INTEGER NOT NULL, source TEXT NOT NULL, point TEXT NOT NULL, reason TEXT NOT NULL,
-    detail TEXT NOT NULL, raw BLOB NOT NULL, samples INTEGER NOT NULL, first INTEGER NOT NULL,
-    last INTEGER NOT NULL, at INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS quarantine_source ON quarantine (edge, source, point, reason);
 """
 
 KEEP_RECENT: Final = 60 * 1_000_000_000
@@ -50,16 +46,31 @@ _FOLD: Final = 512
 """Batches folded into the books in one commit."""
 
 
+class EntriesGone(Exception):
+    """Entries are not in quarantine any more: somebody else has dealt with them. Look again."""
+
+
+class Move(NamedTuple):
+    """So much more (or, negative, less) in one account of a life."""
+
+    edge: str
+    lane: str
+    life: int
+    change: Count
+
+
 class Books:
     """The books in one writing connection. Not for several threads at once.
 
-    `record` and `quarantine` belong inside a `transaction`, together with the stage's own effects.
+    What changes something belongs inside a `transaction`, together with the stage's own effects.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         for statement in TABLES.split(";\n"):
             connection.execute(statement)
+        quarantine_table.prepare(connection)
+        quarantine_acts.prepare(connection)
         self._done: dict[tuple[str, str], Sequences] = {}
         self._changed: dict[tuple[str, str], Sequences] = {}
         self._accounts: dict[tuple[str, str, int], dict[tuple[str, str, str], int]] = {}
@@ -114,12 +125,7 @@ class Books:
                 done = self._changed[key] = self._done.get(key, Sequences()).copy()
             if not done.add(batch.seq):
                 raise ValueError(f"batch {batch} is in the books already")
-            life = life_of(batch.seq)
-            accounts = self._accounts.setdefault((*key, life), {})
-            flat = [
-                (accounts.get(count[:3]) or self._new_account(*key, life, count), count.n) for count in counts
-            ]
-            recent += (*key, batch.seq, now, _json(flat).decode())
+            recent += self._recent(batch, counts, now)
         bulk.insert(self._connection, "INSERT INTO recent (edge, lane, seq, at, counts)", 5, recent)
         for (edge, lane), done in self._changed.items():
             self._connection.execute("DELETE FROM done WHERE edge = ? AND lane = ?", (edge, lane))
@@ -127,20 +133,84 @@ class Books:
             bulk.insert(self._connection, "INSERT INTO done", 4, ranges)
         self._fold(now - KEEP_RECENT, now)
 
-    def quarantine(self, entries: Iterable[Quarantined], now: int) -> None:
-        """Keep what could not be used."""
-        rows: list[str | int | bytes] = []
-        for e in entries:
-            detail = json.dumps([e.detail.template, dict(e.detail.values)], default=str)
-            rows += (e.edge, str(e.lane), e.seq, e.source, e.point, str(e.reason), detail)
-            rows += (e.raw, e.samples, e.first, e.last, now)
+    def amend(self, batch: BatchId, counts: Sequence[Count], now: int) -> None:
+        """Add to the numbers of a batch that is done."""
         bulk.insert(
             self._connection,
-            "INSERT INTO quarantine"
-            " (edge, lane, seq, source, point, reason, detail, raw, samples, first, last, at)",
-            12,
-            rows,
+            "INSERT INTO recent (edge, lane, seq, at, counts)",
+            5,
+            self._recent(batch, counts, now),
         )
+
+    def move(self, moves: Iterable[Move]) -> None:
+        """Change what the books have of batches that are done, so that it adds up to the same.
+
+        What moves inside one life is the same sum for every audit, however it cuts: so it needs no batch.
+        """
+        changes: Counter[int] = Counter()
+        for edge, lane, life, change in moves:
+            changes[self._account(edge, lane, life, change)] += change.n
+        rows = [x for account, n in changes.items() if n for x in (account, n)]
+        bulk.insert(
+            self._connection, "INSERT INTO books", 2, rows, "ON CONFLICT DO UPDATE SET n = n + excluded.n"
+        )
+
+    def move_out(self, entries: Iterable[Quarantined], outcome: str) -> None:
+        """Count what was quarantined under another `outcome` of the same source and device."""
+        moves: list[Move] = []
+        for entry in entries:
+            place = (entry.edge, entry.lane.value, life_of(entry.seq))
+            moves.append(Move(*place, Count(*entry.account, QUARANTINED, -entry.samples)))
+            moves.append(Move(*place, Count(*entry.account, outcome, entry.samples)))
+        self.move(moves)
+
+    def quarantine(self, entries: Iterable[Quarantined], now: int) -> None:
+        """Keep what could not be used."""
+        quarantine_table.insert(self._connection, (QuarantineRow(0, entry, now) for entry in entries))
+
+    def selected(self, stage: str, selection: Selection, *, hopeless: bool = True) -> quarantine_table.Totals:
+        """How much of this stage's quarantine a selection is."""
+        return quarantine_table.totals(self._connection, stage, selection, hopeless=hopeless)
+
+    def drop(self, rows: Sequence[QuarantineRow]) -> int:
+        """Take rows out of quarantine for good: the books have their samples as dropped. How many there were.
+
+        Raises `EntriesGone`.
+        """
+        self.take_out([row.id for row in rows])
+        self.move_out((row.entry for row in rows if row.entry.reason not in UNCOUNTED), DROPPED)
+        return sum(max(row.entry.samples, 1) for row in rows)
+
+    def take_out(self, ids: Sequence[int]) -> None:
+        """Delete rows of the quarantine; raises `EntriesGone`."""
+        if ids and quarantine_table.delete(self._connection, ids) != len(ids):
+            raise EntriesGone
+
+    def refuse(self, again: Sequence[tuple[int, Reason, Message]], now: int) -> None:
+        """Note that rows of the quarantine were tried in vain; raises `EntriesGone`."""
+        if again and quarantine_table.refuse(self._connection, again, now) != len(again):
+            raise EntriesGone
+
+    def put_back(self, rows: Iterable[QuarantineRow]) -> None:
+        """Keep what is left of rows that were taken out."""
+        quarantine_table.insert(self._connection, rows)
+
+    def write_act(self, act: Act, outcome: Outcome) -> None:
+        """Note how far an act is."""
+        quarantine_acts.write(self._connection, act, outcome)
+
+    def _recent(self, batch: BatchId, counts: Sequence[Count], now: int) -> list[str | int]:
+        edge, lane, life = batch.edge, str(batch.lane), life_of(batch.seq)
+        accounts = self._accounts.setdefault((edge, lane, life), {})
+        flat = [
+            (accounts.get(count[:3]) or self._new_account(edge, lane, life, count), count.n)
+            for count in counts
+        ]
+        return [edge, lane, batch.seq, now, _json(flat).decode()]
+
+    def _account(self, edge: str, lane: str, life: int, count: Count) -> int:
+        accounts = self._accounts.setdefault((edge, lane, life), {})
+        return accounts.get(count[:3]) or self._new_account(edge, lane, life, count)
 
     def _new_account(self, edge: str, lane: str, life: int, count: Count) -> int:
         self._last_account += 1
@@ -171,37 +241,3 @@ class Books:
             (upto,),
         )
         self._connection.execute("DELETE FROM recent WHERE id <= ?", (upto,))
-
-
-def read_quarantine(
-    connection: sqlite3.Connection, *, after: int = 0, limit: int = 100
-) -> list[QuarantineRow]:
-    """Entries with an id above `after`, oldest first."""
-    rows = connection.execute(
-        "SELECT id, edge, lane, seq, source, point, reason, detail, raw, samples, first, last, at"
-        " FROM quarantine WHERE id > ? ORDER BY id LIMIT ?",
-        (after, limit),
-    )
-    found = []
-    for number, edge, lane, seq, source, point, reason, detail, raw, samples, first, last, at in rows:
-        template, values = json.loads(detail)
-        entry = Quarantined(
-            edge, Lane(lane), seq, source, point, Reason(reason), Message(template, values), raw, samples,
-            first, last,
-        )  # fmt: skip
-        found.append(QuarantineRow(number, entry, at))
-    return found
-
-
-def trim_quarantine(connection: sqlite3.Connection, *, before: int, max_bytes: int) -> int:
-    """Delete entries older than `before`, then the oldest until `max_bytes` of raw bytes are left.
-
-    Returns how many went; the books keep counting them as quarantined.
-    """
-    gone = connection.execute("DELETE FROM quarantine WHERE at < ?", (before,)).rowcount
-    gone += connection.execute(
-        "DELETE FROM quarantine WHERE id IN (SELECT id FROM"
-        " (SELECT id, sum(length(raw)) OVER (ORDER BY id DESC) AS kept FROM quarantine) WHERE kept > ?)",
-        (max_bytes,),
-    ).rowcount
-    return gone

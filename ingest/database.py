@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -62,6 +62,16 @@ def as_unavailable() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise StoreUnavailable(str(error)) from error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to ask something with; an error of SQLite becomes `StoreUnavailable`."""
+    with closing(open_reader(path)) as connection:
+        try:
+            yield connection
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{path}: {error}") from error
 
 
 @contextmanager

@@ -3,12 +3,18 @@
 The marks of a lane are saved as 64 shards plus a journal of what they learned since: a commit writes
 one journal row, and now and then one shard in turn, however many series there are. When all shards have
 gone round, the journal before them goes.
+
+Readings that are brought in from quarantine are committed first and sent afterwards, out of ``outgoing``:
+what they become depends on the registry of this very moment, so nothing but these bytes may ever go out
+under their number (docs/decisions/0008).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,9 +23,11 @@ from ingest.books import Books, trim_quarantine
 from ingest.database import open_writer, transaction
 from ingest.normaliser import UNREAD, Count, Normalised
 from ingest.quarantine import Quarantined
+from ingest.quarantine_acts import Act, Outcome
+from ingest.retry import Tried
 from ingest.sequences import BatchId
 from ingest.series_marks import Marks, Seen
-from readings import Lane, SampleBatch
+from readings import Lane, SampleBatch, wire
 from readings.numbers import life_of
 
 _TABLES: Final = """
@@ -31,6 +39,8 @@ CREATE TABLE IF NOT EXISTS marks (lane TEXT, shard INTEGER, upto INTEGER NOT NUL
     PRIMARY KEY (lane, shard)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS heard (edge TEXT, lane TEXT, life INTEGER, at INTEGER NOT NULL,
     PRIMARY KEY (edge, lane, life)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outgoing (id INTEGER PRIMARY KEY, edge TEXT NOT NULL, lane TEXT NOT NULL,
+    seq INTEGER NOT NULL, payload BLOB NOT NULL);
 """
 
 _SHARDS: Final = 64
@@ -56,13 +66,25 @@ class Prepared:
     shard: tuple[int, bytes] | None
 
 
+class Outgoing(NamedTuple):
+    """A batch of readings that is committed and has to be sent."""
+
+    id: int
+    batch: BatchId
+    payload: bytes
+
+
+_Result = TypeVar("_Result")
+
+
 class Ledger:
-    """The normaliser's file. `commit` blocks and belongs in a thread; one caller at a time."""
+    """The normaliser's file. What writes to it blocks: run it with `perform`."""
 
     def __init__(self, path: Path) -> None:
         """Open or make the ledger; raises `ingest.database.StoreUnavailable`."""
         self.path = path
         self._connection = open_writer(path)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         with transaction(self._connection):
             for statement in _TABLES.split(";\n"):
                 self._connection.execute(statement)
@@ -75,6 +97,10 @@ class Ledger:
         self._turn: dict[Lane, int] = dict.fromkeys(Lane, 0)
         self._since_shard: dict[Lane, int] = dict.fromkeys(Lane, 0)
         self.marks: Mapping[Lane, Marks] = {lane: self._restore(lane) for lane in Lane}
+
+    async def perform(self, work: Callable[[], _Result]) -> _Result:
+        """Run `work`, which may write, in the ledger's thread: one after the other."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def is_done(self, batch: BatchId) -> bool:
         """Whether the batch was committed: then it needs only an acknowledgement."""
@@ -131,24 +157,68 @@ class Ledger:
         """Keep bytes that are no batch; `batch` is what their message id claimed, and counts as done.
 
         The books have it as one unread batch, because nobody knows what it held. A batch whose number
-        is done already is only kept.
+        is done already is only kept, without a number; one that comes again is not kept twice.
         """
         with self.books.transaction():
-            if batch is not None and not self.is_done(batch):
+            if self._keeps(entry):
+                return
+            if batch is not None and self.is_done(batch):
+                entry = replace(entry, seq=0)
+            elif batch is not None:
                 self.books.record([(batch, [Count("", "", UNREAD, 1)])], now)
             self.books.quarantine([entry], now)
 
-    def trim_quarantine(self, before: int, max_bytes: int) -> int:
-        """Let go of entries older than `before` (ns since 1970 UTC), and of the oldest past `max_bytes`.
+    def settle(self, tried: Tried, act: Act, outcome: Outcome, now: int) -> list[Outgoing]:
+        """Commit a step of a retry and how far the act is; the batches that have to be sent.
 
-        Returns how many went. Raises `ingest.database.StoreUnavailable`.
+        Raises `ingest.books.EntriesGone`, `StoreUnavailable`; then nothing was committed.
         """
         with self.books.transaction():
-            return trim_quarantine(self._connection, before=before, max_bytes=max_bytes)
+            self.books.take_out(tried.out)
+            self.books.refuse(tried.refused_again, now)
+            self.books.put_back(tried.parts)
+            self.books.move(tried.moves)
+            self.books.record(tried.fresh, now)
+            for batch, counts in tried.amended:
+                self.books.amend(batch, counts, now)
+            for one in tried.batches:
+                self._connection.execute(
+                    "INSERT INTO outgoing (edge, lane, seq, payload) VALUES (?, ?, ?, ?)",
+                    (one.edge, one.lane.value, one.seq, wire.encode(one)),
+                )
+            self.books.write_act(act, outcome)
+        return self.outgoing()
+
+    def outgoing(self) -> list[Outgoing]:
+        """What is committed and has to be sent, in order; raises `StoreUnavailable`."""
+        with transaction(self._connection):
+            rows = self._connection.execute(
+                "SELECT id, edge, lane, seq, payload FROM outgoing ORDER BY id"
+            ).fetchall()
+        return [
+            Outgoing(number, BatchId(edge, Lane(lane), seq), payload)
+            for number, edge, lane, seq, payload in rows
+        ]
+
+    def sent(self, upto: int) -> None:
+        """Forget what had to be sent, up to this id; raises `StoreUnavailable`."""
+        with transaction(self._connection):
+            self._connection.execute("DELETE FROM outgoing WHERE id <= ?", (upto,))
 
     def close(self) -> None:
-        """Close the file."""
+        """Finish what is being written and close the file."""
+        self._thread.shutdown()
         self._connection.close()
+
+    def _keeps(self, entry: Quarantined) -> bool:
+        """Whether these bytes are in quarantine already: they were delivered again."""
+        same = (entry.edge, entry.lane.value, entry.reason.value, entry.raw)
+        return (
+            self._connection.execute(
+                "SELECT 1 FROM quarantine WHERE edge = ? AND lane = ? AND reason = ? AND raw = ?", same
+            ).fetchone()
+            is not None
+        )
 
     def _save_marks(self, prepared: Prepared) -> None:
         if not prepared.journal:

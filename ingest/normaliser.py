@@ -32,6 +32,8 @@ QUARANTINED: Final = "quarantined"
 DUPLICATE: Final = "duplicate"
 EXPIRED: Final = "expired"
 """Let go by a store before it could write it: there was no room to keep it for so long."""
+DROPPED: Final = "dropped"
+"""It was in quarantine, and somebody decided that it is of no use."""
 UNREAD: Final = "unread"
 """Counts batches: bytes that were no batch, under a number that an edge gave out."""
 
@@ -193,11 +195,12 @@ class Normaliser:
                     mark.last = time
             journal += (mark.sid, time, seen)
             keep(Reading(channel.device, channel.point, value, time, received, taken, quality, event))
+        devices = self._devices_of(batch)
         return Normalised(
             batch=ReadingBatch(edge, lane, batch.seq, tuple(readings), replayed),
-            counts=self._counts(batch, refused, duplicates),
+            counts=_counts(batch, devices, refused, duplicates),
             quarantined=tuple(
-                _entry(batch, point, reason, detail, samples, limits, received)
+                _entry(batch, point, reason, detail, samples, limits, received, devices)
                 for (_, point, reason), (detail, samples) in refused.items()
             ),
             journal=journal,
@@ -255,30 +258,33 @@ class Normaliser:
         channels[source, native, sample.unit] = channel
         return channel
 
-    def _counts(
-        self,
-        batch: SampleBatch,
-        refused: Mapping[tuple[str, str, Reason], tuple[Message, list[Sample]]],
-        duplicates: Counter[str],
-    ) -> tuple[Count, ...]:
-        passed = Counter(map(_source_of, batch.samples))
-        quarantined: Counter[str] = Counter()
-        for (source, _, _), (_, samples) in refused.items():
-            quarantined[source] += len(samples)
-        if quarantined or duplicates:
-            passed = passed - quarantined - duplicates
+    def _devices_of(self, batch: SampleBatch) -> Mapping[str, str]:
+        """The device of every source of `batch` that is registered."""
         devices = self._devices.setdefault(batch.edge, {})
-        counts: list[Count] = []
-        for outcome, tally in ((PASSED, passed), (QUARANTINED, quarantined), (DUPLICATE, duplicates)):
-            for source, n in tally.items():
-                device = devices.get(source)
-                if device is None:
-                    found = self._site.device_at(batch.edge, source)
-                    device = found.id if found is not None else ""
-                    if device:
-                        devices[source] = device
-                counts.append(Count(source, device, outcome, n))
-        return tuple(counts)
+        for source in set(map(_source_of, batch.samples)).difference(devices):
+            found = self._site.device_at(batch.edge, source)
+            if found is not None:
+                devices[source] = found.id
+        return devices
+
+
+def _counts(
+    batch: SampleBatch,
+    devices: Mapping[str, str],
+    refused: Mapping[tuple[str, str, Reason], tuple[Message, list[Sample]]],
+    duplicates: Counter[str],
+) -> tuple[Count, ...]:
+    passed = Counter(map(_source_of, batch.samples))
+    quarantined: Counter[str] = Counter()
+    for (source, _, _), (_, samples) in refused.items():
+        quarantined[source] += len(samples)
+    if quarantined or duplicates:
+        passed = passed - quarantined - duplicates
+    return tuple(
+        Count(source, devices.get(source, ""), outcome, n)
+        for outcome, tally in ((PASSED, passed), (QUARANTINED, quarantined), (DUPLICATE, duplicates))
+        for source, n in tally.items()
+    )
 
 
 def _entry(
@@ -289,6 +295,7 @@ def _entry(
     samples: list[Sample],
     limits: ClockLimits,
     received: int,
+    devices: Mapping[str, str],
 ) -> Quarantined:
     newest = max(sample.taken for sample in samples)
     times = [event_time(limits, s.time, s.taken, received, newest)[0] for s in samples]
@@ -304,4 +311,6 @@ def _entry(
         samples=len(samples),
         first=min(times),
         last=max(times),
+        received=received,
+        device=devices.get(samples[0].source, ""),
     )

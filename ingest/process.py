@@ -26,6 +26,8 @@ from ingest.floor import FloorKeeper
 from ingest.ledger import Ledger
 from ingest.opening import EMBEDDED_FILE, cause_of, influx_settings, lock_folder, open_bus, open_file
 from ingest.patience import Gate
+from ingest.quarantine_keepers import LedgerKeeper
+from ingest.quarantine_service import COMMAND, QuarantineLimits, QuarantineService
 from ingest.reloading import SiteFolder
 from ingest.service import NormaliserService
 from ingest.spool import Spool, SpoolWatch
@@ -91,27 +93,24 @@ class _Ingest:
             stages = {"normalised": normaliser.progress}
             stages |= {f"stored {writer.store.name}": writer.progress for writer in writers}
             teller = Teller(bus, config.partition, stages, lambda: self.folder.revision, lambda: floor.state)
-            await serve(bus, config.partition, self._commands(normaliser))
             watchdog = Watchdog()
             signs = VitalSigns(
                 watchdog,
                 {"normaliser": normaliser, **{f"writer {writer.store.name}": writer for writer in writers}},
             )
+            retries = LedgerKeeper(bus, ledger, lambda: self.site, gates=floor.gates)
+            quarantine = self._quarantine(retries, writers)
+            await serve(bus, config.partition, self._commands(normaliser, quarantine))
             async with asyncio.TaskGroup() as tasks:
                 services = [
                     tasks.create_task(signs.run(), name="vital signs"),
                     tasks.create_task(watchdog.run(), name="watchdog"),
                     tasks.create_task(normaliser.run(), name="normaliser"),
-                    tasks.create_task(
-                        normaliser.bound_quarantine(
-                            int(config.keep.quarantine_days * DAY), config.keep.quarantine_bytes
-                        ),
-                        name="quarantine",
-                    ),
                     *(
                         tasks.create_task(writer.run(), name=f"writer {writer.store.name}")
                         for writer in writers
                     ),
+                    tasks.create_task(quarantine.run(), name="quarantine"),
                     tasks.create_task(floor.run(), name="floor"),
                     tasks.create_task(spools.run(), name="spools"),
                     tasks.create_task(teller.run(time.time_ns), name="status"),
@@ -178,7 +177,15 @@ class _Ingest:
         for writer in writers:
             await writer.prepare()
 
-    def _commands(self, normaliser: NormaliserService) -> Mapping[str, Handler]:
+    def _quarantine(self, ledger: LedgerKeeper, writers: Sequence[WriterService]) -> QuarantineService:
+        stores = [writer.store for writer in writers if isinstance(writer.store, InfluxStore)]
+        keep = self.config.keep
+        limits = QuarantineLimits(int(keep.quarantine_days * DAY), keep.quarantine_bytes)
+        return QuarantineService([ledger, *stores], limits=limits)
+
+    def _commands(
+        self, normaliser: NormaliserService, quarantine: QuarantineService
+    ) -> Mapping[str, Handler]:
         async def hello(_: Mapping[str, Any]) -> Mapping[str, Any]:
             return {"revision": self.folder.revision}
 
@@ -186,4 +193,4 @@ class _Ingest:
             found = normaliser.last_samples(str(arguments.get("device", "")))
             return {"samples": msgspec.to_builtins(found)}
 
-        return {"hello": hello, "last_samples": last_samples}
+        return {"hello": hello, "last_samples": last_samples, COMMAND: quarantine.command}

@@ -73,6 +73,10 @@ class Marks:
             self._fresh.append((mark.sid, device, point))
         return mark
 
+    def find(self, device: str, point: str) -> Mark | None:
+        """The mark of a series, if there is one."""
+        return self._marks.get((device, point))
+
     def restore(self, sid: int, device: str, point: str) -> Mark:
         """Bring a stored series back; they must come in the order of `sid`, from 0."""
         mark = Mark(sid)
@@ -92,3 +96,25 @@ class Marks:
     def shard(self, number: int, of: int) -> list[tuple[int, int, list[tuple[int, Seen]]]]:
         """Every `of`-th mark from `number` on, as (sid, last, recent): a part of the whole to save."""
         return [(mark.sid, mark.last, [*mark.recent.items()]) for mark in self._by_sid[number::of]]
+
+
+class BorrowedMarks(Marks):
+    """Marks that begin as `lender`'s are at first use, and learn without changing them.
+
+    For old samples that are brought in beside what is live: they are late, or known already, by what is
+    live; but a thousand of them must not make the lender forget its last few readings.
+    """
+
+    def __init__(self, lender: Marks) -> None:
+        super().__init__()
+        self._lender = lender
+
+    def of(self, device: str, point: str) -> Mark:
+        """The mark of a series; the first time as the lender has it."""
+        mark = self._marks.get((device, point))
+        if mark is None:
+            mark = super().of(device, point)
+            lent = self._lender.find(device, point)
+            if lent is not None:
+                mark.last, mark.recent = lent.last, dict(lent.recent)
+        return mark

@@ -8,8 +8,6 @@ a crash anywhere only means that the same batches come again.
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -27,6 +25,7 @@ from ingest.sequences import BatchId
 from ingest.streams import StreamMismatch, unread_streams
 from language import N_, Message
 from readings import Lane, SampleBatch, wire
+from readings.numbers import OUTBOX_NUMBERS
 from readings.subjects import (
     OUTAGE_HEADER,
     message_id,
@@ -74,7 +73,6 @@ class NormaliserService:
         """Normalised and not yet committed."""
         self._told: set[str] = set()
         """Edges whose outbox was said to be an older copy."""
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
 
     def set_site(self, site: Site) -> None:
         """Use `site` from the next batch on."""
@@ -110,12 +108,9 @@ class NormaliserService:
             raise StreamMismatch(
                 f"no consumer reads {', '.join(unread)}: prepare the writers before the normaliser"
             )
-        try:
-            async with asyncio.TaskGroup() as lanes:
-                for lane in Lane:
-                    lanes.create_task(self._run_lane(lane), name=f"normalise {lane}")
-        finally:
-            await asyncio.to_thread(self._thread.shutdown)
+        async with asyncio.TaskGroup() as lanes:
+            for lane in Lane:
+                lanes.create_task(self._run_lane(lane), name=f"normalise {lane}")
 
     async def _run_lane(self, lane: Lane) -> None:
         """Normalise one group while the one before it is being made durable."""
@@ -215,6 +210,7 @@ class NormaliserService:
             samples=0,
             first=delivery.stored_at,
             last=delivery.stored_at,
+            received=delivery.stored_at,
         )
         now = self._clock()
         log.warning("malformed batch quarantined", edge=edge, lane=str(lane), why=why)
@@ -243,6 +239,7 @@ class NormaliserService:
             samples=len(times),
             first=min(times),
             last=max(times),
+            received=delivery.stored_at,
         )
         if edge not in self._told:
             self._told.add(edge)
@@ -253,10 +250,7 @@ class NormaliserService:
 
     async def _durably(self, lane: Lane, write: Callable[[], None]) -> None:
         """Run `write` in the ledger's thread until it succeeds."""
-        loop = asyncio.get_running_loop()
-        await until_done(
-            lambda: loop.run_in_executor(self._thread, write), self.progress[lane], "writing the ledger"
-        )
+        await until_done(lambda: self._ledger.perform(write), self.progress[lane], "writing the ledger")
 
 
 def read_samples(delivery: Delivery, lane: Lane) -> SampleBatch:
@@ -270,7 +264,7 @@ def read_samples(delivery: Delivery, lane: Lane) -> SampleBatch:
         raise wire.MalformedBatch(
             f"came as {edge}/{lane} but says {batch.edge}/{batch.lane}, number {batch.seq}"
         )
-    if not 0 < batch.seq < 2**63:
+    if not 0 < batch.seq < OUTBOX_NUMBERS:
         raise wire.MalformedBatch(f"{batch.seq} is no number of a batch")
     return batch
 
@@ -283,7 +277,7 @@ def _claimed_identity(delivery: Delivery, edge: str, lane: Lane) -> BatchId | No
         and claimed[2].isascii()
         and claimed[2].isdecimal()
         and len(claimed[2]) < 20
-        and 0 < int(claimed[2]) < 2**63
+        and 0 < int(claimed[2]) < OUTBOX_NUMBERS
     ):
         return BatchId(edge, lane, int(claimed[2]))
     return None

@@ -14,14 +14,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
 from ingest.books import Books
 from ingest.database import open_writer, transaction
 from ingest.normaliser import QUARANTINED, Count
-from ingest.quarantine import Quarantined, Reason
+from ingest.quarantine import Quarantined, QuarantineRow, Reason
+from ingest.quarantine_acts import Act
+from ingest.quarantine_acts import Outcome as ActOutcome
 from ingest.sequences import BatchId
 from ingest.stores import WriteLimits
 from ingest.stores.embedded import STORED, let_go, stored_counts
@@ -41,6 +43,8 @@ _LINES: Final = 5_000
 _BEGUN: Final = 16
 """Writes that may be half done at the same time: more than the service ever has."""
 
+_Result = TypeVar("_Result")
+
 
 class InfluxStore:
     """The writing side; the reading side is `ingest.stores.influx_reader.InfluxHistory`."""
@@ -50,6 +54,7 @@ class InfluxStore:
     def __init__(self, settings: InfluxSettings, site: Site, books: Path) -> None:
         """`books` is this writer's own SQLite file; raises `StoreUnavailable` when it cannot be opened."""
         self.limits = WriteLimits(readings=5_000, linger=1.0, in_flight=2, remote=True)
+        self.path = books
         self._client = InfluxClient(settings)
         self._appetite = Appetite(settings.timeout)
         self._encoder = LineEncoder(site)
@@ -92,6 +97,45 @@ class InfluxStore:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, let_go, self.books, batches, now)
         self._begun.pop((*(BatchId(batch.edge, batch.lane, batch.seq) for batch in batches),), None)
+
+    async def in_books(self, work: Callable[[Books], _Result]) -> _Result:
+        """See `ingest.quarantine_keepers.Keeper`."""
+
+        def commit() -> _Result:
+            with self.books.transaction():
+                return work(self.books)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, commit)
+
+    async def recover(self) -> None:
+        """Nothing is left half done: see `retry`."""
+
+    async def retry(self, rows: Sequence[QuarantineRow], act: Act, so_far: ActOutcome) -> ActOutcome:
+        """Write points again that were refused; see `ingest.quarantine_keepers.Keeper`.
+
+        They are written as they were refused: what mends them is done at the server. A crash before the
+        commit only means that they are written once more onto themselves.
+        """
+        sift = Sift([row.entry.raw.decode() for row in rows], lambda: self._accepted, _LINES)
+        try:
+            await sift.run(self._send)
+        except EverythingRefused as error:
+            raise self._client.refuses_everything(error.reason) from error
+        taken = [row for at, row in enumerate(rows) if at not in sift.refused]
+        again = [(rows[at].id, Reason.REFUSED_BY_STORE, _refused(why)) for at, why in sift.refused.items()]
+        passed = sum(row.entry.samples for row in taken)
+        refused = sum(row.entry.samples for row in rows) - passed
+        outcome = so_far.advanced(len(rows), passed=passed, refused=refused)
+        now = time.time_ns()
+
+        def commit(books: Books) -> None:
+            books.take_out([row.id for row in taken])
+            books.refuse(again, now)
+            books.move_out((row.entry for row in taken), STORED)
+            books.write_act(act, outcome)
+
+        await self.in_books(commit)
+        return outcome
 
     async def tidy(self, now: int) -> bool:
         """Nothing to do: the server has its own retention."""
@@ -223,12 +267,17 @@ def _entry(batch: ReadingBatch, reading: Reading, line: str, why: str) -> Quaran
         source=reading.device,
         point=reading.point,
         reason=Reason.REFUSED_BY_STORE,
-        detail=Message(N_("InfluxDB refuses it: {why}"), {"why": why}),
+        detail=_refused(why),
         raw=line.encode(),
         samples=1,
         first=reading.time,
         last=reading.time,
+        received=reading.received,
     )
+
+
+def _refused(why: str) -> Message:
+    return Message(N_("InfluxDB refuses it: {why}"), {"why": why})
 
 
 def _counts(identity: BatchId, batch: ReadingBatch, refused: Iterable[Quarantined]) -> list[Count]:

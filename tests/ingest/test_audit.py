@@ -17,7 +17,6 @@ import pytest
 from edge.outbox import Group, Limits, Outbox, Stored
 from edge.thinner import Thinner
 from ingest.audit import Books, audit, balance
-from ingest.books import read_quarantine
 from ingest.bus import Bus, BusUnavailable
 from ingest.database import open_reader
 from ingest.quarantine import Reason
@@ -30,7 +29,7 @@ from readings.subjects import message_id, samples_subject
 from registry.site import Site
 from tests.conftest import ServerProcess
 from tests.ingest.room_process import PLACES
-from tests.ingest.world import NOW, SECOND, Room, eventually, sample
+from tests.ingest.world import NOW, SECOND, Room, eventually, quarantined, sample
 
 
 class Edge:
@@ -187,7 +186,7 @@ async def test_an_outbox_put_back_from_a_copy_is_named_and_its_batches_are_kept(
         assert not books.balanced
         assert [*books.outdated] == [("edge-1", Lane.ALARM), ("edge-1", Lane.TELEMETRY)]
         assert "older copy" in str(books.first_difference)
-        rows = read_quarantine(open_reader(tmp_path / "ledger.db"))
+        rows = quarantined(tmp_path / "ledger.db")
         kept = {row.entry.raw for row in rows if row.entry.reason is Reason.NUMBER_USED_BEFORE}
         assert kept == {one.payload for one in batches}
         # What the message says helps.
@@ -317,7 +316,7 @@ async def test_an_old_batch_that_comes_again_is_only_dropped(
             subject = samples_subject(edge.outbox.edge, one.lane)
             await bus.publish(subject, one.payload, f"again-{one.lane}-{one.seq}")
         books = await settled(bus, tmp_path)
-        rows = read_quarantine(open_reader(tmp_path / "ledger.db"))
+        rows = quarantined(tmp_path / "ledger.db")
     assert books.balanced
     assert not [row for row in rows if row.entry.reason is Reason.NUMBER_USED_BEFORE]
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from ingest.books import read_quarantine
 from ingest.bus import Bus
 from ingest.database import StoreUnavailable, open_reader
 from ingest.stores.embedded import EmbeddedStore
@@ -16,7 +15,7 @@ from ingest.stores.influx_client import InfluxClient, InfluxSettings
 from ingest.stores.influx_reader import InfluxHistory
 from readings import Lane, Quality, Reading, ReadingBatch
 from registry.site import Site
-from tests.ingest.world import NOW, ODD_PLACE, SECOND, Room, batch, sample, send
+from tests.ingest.world import NOW, ODD_PLACE, SECOND, Room, batch, quarantined, sample, send
 
 
 @pytest.fixture
@@ -122,7 +121,7 @@ async def test_a_point_the_server_refuses_is_set_aside_alone(
     wrong = reading("battery", "full", NOW + 500)
     others = [reading("battery", float(n), NOW + n) for n in range(1, 400)]
     await store.write([readings(2, *others[:200], wrong, *others[200:])], NOW)
-    rows = read_quarantine(open_reader(tmp_path / "influx.db"))
+    rows = quarantined(tmp_path / "influx.db")
     assert [(row.entry.reason, row.entry.source, row.entry.samples) for row in rows] == [
         ("refused_by_store", "smoke-1", 1)
     ]
@@ -137,7 +136,7 @@ async def test_two_types_in_the_first_request_leave_one_of_them(
 ) -> None:
     """1.6.7 writes nothing at all of such a request."""
     await store.write([readings(1, reading("battery", 1.0), reading("battery", "x", NOW + 1))], NOW)
-    assert len(read_quarantine(open_reader(tmp_path / "influx.db"))) == 1
+    assert len(quarantined(tmp_path / "influx.db")) == 1
     history = InfluxHistory(settings, site)
     assert await history.counts(0, NOW * 2) == {("smoke-1", "battery"): 1}
     await history.close()

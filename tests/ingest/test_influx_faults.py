@@ -9,16 +9,15 @@ from pathlib import Path
 import pytest
 
 from ingest.audit_files import read_stage
-from ingest.books import read_quarantine
 from ingest.bus import Bus
-from ingest.database import StoreUnavailable, open_reader
+from ingest.database import StoreUnavailable
 from ingest.stores.influx import InfluxStore
 from ingest.stores.influx_client import InfluxSettings
 from readings import Lane, Reading, ReadingBatch
 from registry.grids import Place
 from registry.site import Site
 from tests.ingest.fault_server import Answer, FaultServer
-from tests.ingest.world import NOW, SECOND, Room, batch, eventually, grids, sample, send
+from tests.ingest.world import NOW, SECOND, Room, batch, eventually, grids, quarantined, sample, send
 
 UNNAMED = Answer(400, '{"error":"partial write: something in it"}')
 
@@ -114,7 +113,7 @@ async def test_trouble_keeps_the_batch_and_says_who_must_act(
     await store.write([readings(10)], NOW)
     assert store.books.is_done("edge-1", "telemetry", 1)
     assert len(server.points) == 10
-    assert not read_quarantine(open_reader(tmp_path / "influx.db"))
+    assert not quarantined(tmp_path / "influx.db")
 
 
 async def test_a_server_that_asks_for_quiet_gets_it_from_every_write(
@@ -139,7 +138,7 @@ async def test_one_bad_point_in_thousands_is_found_by_halving(
     bad = f" {NOW + 1234}"
     server.judge = lambda lines: UNNAMED if any(line.endswith(bad) for line in lines) else None
     await store.write([readings(4000)], NOW)
-    (row,) = read_quarantine(open_reader(tmp_path / "influx.db"))
+    (row,) = quarantined(tmp_path / "influx.db")
     assert row.entry.raw.endswith(bad.encode())
     assert len(server.points) == 3999
     assert len(server.requests) <= 26
@@ -158,7 +157,7 @@ async def test_a_field_with_another_type_costs_three_requests_however_many_point
         Reading("smoke-1", "battery", "low" if n % 3 else float(n), NOW + n, NOW, NOW) for n in range(5000)
     ]
     await store.write([ReadingBatch("edge-1", Lane.TELEMETRY, 1, tuple(mixed))], NOW)
-    rows = read_quarantine(open_reader(tmp_path / "influx.db"), limit=9999)
+    rows = quarantined(tmp_path / "influx.db")
     assert {row.entry.first for row in rows} == {one.time for one in mixed if one.value == "low"}
     assert {row.entry.samples for row in rows} == {1}
     assert len(server.points) == 5000 - len(rows)
@@ -175,7 +174,7 @@ async def test_of_a_line_only_the_reading_goes_that_is_refused(
         Reading("climate-1", "temperature", 20.0, NOW, NOW, NOW),
     )
     await store.write([ReadingBatch("edge-1", Lane.TELEMETRY, 1, line)], NOW)
-    (row,) = read_quarantine(open_reader(tmp_path / "influx.db"))
+    (row,) = quarantined(tmp_path / "influx.db")
     assert (row.entry.source, row.entry.point) == ("climate-1", "mode")
     (fields,) = server.points.values()
     assert fields == {"humidity": "40.0", "temperature": "20.0"}
@@ -198,7 +197,7 @@ async def test_a_refusal_that_nobody_knows_costs_no_point(
     server.judge = lambda lines: None
     await store.write([readings(4000)], NOW)
     assert len(server.points) == 4000
-    assert not read_quarantine(open_reader(tmp_path / "influx.db"))
+    assert not quarantined(tmp_path / "influx.db")
 
 
 async def test_a_request_that_is_too_large_is_halved_and_the_next_one_fits(
@@ -223,7 +222,7 @@ async def test_trouble_in_the_middle_of_halving_loses_nothing_and_asks_nothing_t
         await store.write([readings(8)], NOW)
     await store.write([readings(8)], NOW)
     assert len(server.points) == 7
-    assert len(read_quarantine(open_reader(tmp_path / "influx.db"))) == 1
+    assert len(quarantined(tmp_path / "influx.db")) == 1
     assert [n for _, n in server.requests] == [8, 4, 4, 2, 2, 1, 1, 4]
 
 

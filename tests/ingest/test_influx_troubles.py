@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from ingest.audit import audit
-from ingest.books import read_quarantine
 from ingest.bus import Bus
 from ingest.database import open_reader
 from ingest.stores.embedded import EmbeddedStore
@@ -18,7 +17,7 @@ from ingest.stores.influx_client import InfluxSettings
 from readings import Lane, Sample
 from registry.site import Site
 from tests.conftest import ServerProcess, influx_query, influxdb
-from tests.ingest.world import NOW, SECOND, Room, batch, eventually, sample, send
+from tests.ingest.world import NOW, SECOND, Room, batch, eventually, quarantined, sample, send
 from tests.small_disk import MEGABYTE, SmallDisk, small_disk
 
 DATABASE = "gw"
@@ -151,7 +150,7 @@ async def test_a_server_with_a_small_limit_for_requests_gets_small_ones(
             await all_stored(room, traffic)
             assert voltages(server) == kept(tmp_path)
             assert len(kept(tmp_path)) == 20_000
-    assert not read_quarantine(open_reader(tmp_path / "influx.db"))
+    assert not quarantined(tmp_path / "influx.db")
 
 
 async def test_a_point_larger_than_the_limit_is_set_aside_alone(bus: Bus, site: Site, tmp_path: Path) -> None:
@@ -163,7 +162,7 @@ async def test_a_point_larger_than_the_limit_is_set_aside_alone(bus: Bus, site: 
             await all_stored(room, traffic)
             assert voltages(server) == kept(tmp_path)
             assert (await audit(bus.jetstream, tmp_path, None)).balanced
-    (row,) = read_quarantine(open_reader(tmp_path / "influx.db"))
+    (row,) = quarantined(tmp_path / "influx.db")
     assert (row.entry.source, row.entry.point) == ("door-1", "event")
 
 
@@ -189,7 +188,7 @@ async def test_thousands_of_points_with_another_type_go_one_by_one_and_the_other
         await all_stored(room, traffic)
         assert voltages(influx_server) == kept(tmp_path)
         assert (await audit(bus.jetstream, tmp_path, None)).balanced
-    rows = read_quarantine(open_reader(tmp_path / "influx.db"), limit=9999)
+    rows = quarantined(tmp_path / "influx.db")
     assert {(row.entry.point, row.entry.samples) for row in rows} == {("battery", 1)}
     assert {row.entry.first for row in rows} == {one.taken for one in bad}
     assert len(sent) < 12
@@ -227,4 +226,4 @@ async def test_a_full_disk_there_is_told_and_after_its_restart_nothing_is_missin
             await all_stored(room, traffic)
             assert voltages(server) == kept(tmp_path)
             assert (await audit(bus.jetstream, tmp_path, None)).balanced
-    assert not read_quarantine(open_reader(tmp_path / "influx.db"))
+    assert not quarantined(tmp_path / "influx.db")

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from ingest import bulk
-from ingest.books import KEEP_RECENT, read_quarantine
+from ingest.books import KEEP_RECENT
 from ingest.database import StoreUnavailable, open_reader, open_writer
 from ingest.ledger import Ledger
 from ingest.normaliser import Normaliser
 from ingest.sequences import BatchId, Sequences
 from readings import Lane, wire
 from registry.site import Site
-from tests.ingest.world import NOW, SECOND, batch, sample
+from tests.ingest.world import NOW, SECOND, batch, quarantined, sample
 
 
 def batches(n: int, seed: int = 1) -> list[wire.SampleBatch]:
@@ -135,22 +135,10 @@ def test_quarantine_keeps_what_it_needs_to_try_again(site: Site, tmp_path: Path)
     ledger.commit(
         ledger.prepare(Lane.TELEMETRY, [Normaliser(site, ledger.marks).normalise(one, NOW)]), NOW + 9
     )
-    (row,) = read_quarantine(open_reader(tmp_path / "ledger.db"))
+    (row,) = quarantined(tmp_path / "ledger.db")
     assert wire.decode_samples(row.entry.raw) == one
     assert (row.entry.samples, row.entry.seq, row.at) == (2, 3, NOW + 9)
     assert str(row.entry.detail) == "no device is registered at z2m/nobody of edge edge-1"
-
-
-def test_quarantine_is_bounded_by_age_and_size(site: Site, tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.db")
-    normaliser = Normaliser(site, ledger.marks)
-    for seq in range(1, 21):
-        one = batch(seq, [sample("nobody", "battery", "x" * 1000)])
-        ledger.commit(ledger.prepare(Lane.TELEMETRY, [normaliser.normalise(one, NOW)]), NOW + seq)
-    assert ledger.trim_quarantine(NOW + 6, 10**9) == 5
-    assert ledger.trim_quarantine(0, 5500) == 10
-    kept = read_quarantine(open_reader(tmp_path / "ledger.db"))
-    assert [row.entry.seq for row in kept] == [16, 17, 18, 19, 20]
 
 
 def test_sequences_join_and_split() -> None:

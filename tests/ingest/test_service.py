@@ -8,9 +8,9 @@ from ingest.stores.embedded_reader import EmbeddedHistory
 from ingest.stores.memory import MemoryStore
 from ingest.streams import StreamMismatch
 from language import Message
-from readings import Lane
+from readings import Lane, wire
 from registry.site import Site
-from tests.ingest.world import NOW, SECOND, Room, batch, eventually, sample, send
+from tests.ingest.world import NOW, SECOND, Room, batch, eventually, quarantined, sample, send
 
 
 async def test_samples_become_stored_readings(bus: Bus, site: Site, tmp_path: Path) -> None:
@@ -77,10 +77,6 @@ async def test_replayed_batches_are_marked(bus: Bus, site: Site, tmp_path: Path)
 
 
 async def test_bytes_that_are_no_batch_go_to_quarantine(bus: Bus, site: Site, tmp_path: Path) -> None:
-    from ingest.books import read_quarantine
-    from ingest.database import open_reader
-    from readings import wire
-
     store = MemoryStore()
     async with Room(bus, site, tmp_path, [store]) as room:
         await bus.publish("samples.0.edge-1.telemetry", b"\x00rubbish", "edge-1:telemetry:1")
@@ -88,7 +84,7 @@ async def test_bytes_that_are_no_batch_go_to_quarantine(bus: Bus, site: Site, tm
         await bus.publish("samples.0.edge-1.telemetry", wire.encode(foreign), "edge-1:telemetry:2")
         await send(bus, batch(3, [sample("smoke-1", "battery", 1)]))
         await room.stored(1)
-        rows = read_quarantine(open_reader(tmp_path / "ledger.db"))
+        rows = quarantined(tmp_path / "ledger.db")
     assert [(row.entry.edge, row.entry.seq, row.entry.reason) for row in rows] == [
         ("edge-1", 1, "malformed_batch"),
         ("edge-1", 2, "malformed_batch"),

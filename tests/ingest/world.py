@@ -5,10 +5,18 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from ingest import quarantine_table
 from ingest.bus import Bus
+from ingest.database import reading
 from ingest.ledger import Ledger
+from ingest.quarantine import QuarantineRow, Selection
+from ingest.quarantine_acts import Act, ActKind, Outcome
+from ingest.quarantine_acts import read as read_acts
+from ingest.quarantine_keepers import Keeper, LedgerKeeper
+from ingest.quarantine_service import QuarantineLimits, QuarantineService
 from ingest.service import NormaliserService
 from ingest.stores import Store
+from ingest.stores.influx import InfluxStore
 from ingest.writer import WriterService
 from readings import Lane, Sample, SampleBatch, Scalar, wire
 from readings.subjects import message_id, samples_subject
@@ -63,7 +71,7 @@ def device(name: str, kind: str, place: str = "kitchen", edge: str = "edge-1") -
     return Device(id=name, type=kind, place=place, edge=edge, connection="z2m", address=name)
 
 
-def small_site() -> Site:
+def small_site(*more: Device) -> Site:
     return Site.of(
         grids=grids(),
         places=[
@@ -78,6 +86,7 @@ def small_site() -> Site:
             device("climate-1", "climate"),
             device("door-1", "door"),
             device("smoke-9", "z2m-smoke", edge="edge-2"),
+            *more,
         ],
         edges=[EdgeWiring(id="edge-1", connections=()), EdgeWiring(id="edge-2", connections=())],
     )
@@ -112,6 +121,12 @@ async def send(bus: Bus, *batches: SampleBatch, **headers: str) -> None:
         )
 
 
+def quarantined(path: Path, **selection: str) -> list[QuarantineRow]:
+    """What a stage's file holds in quarantine, oldest first."""
+    with reading(path) as connection:
+        return quarantine_table.read(connection, "", Selection(**selection), limit=10**6)
+
+
 async def eventually(condition: Callable[[], Awaitable[Any] | Any], what: str, limit: float = 20.0) -> None:
     """Poll until `condition` (plain or async) is true."""
     loop = asyncio.get_running_loop()
@@ -127,13 +142,24 @@ async def eventually(condition: Callable[[], Awaitable[Any] | Any], what: str, l
 
 
 class Room:
-    """The normaliser and writers, running."""
+    """The normaliser, the quarantine and writers, running."""
 
-    def __init__(self, bus: Bus, site: Site, folder: Path, stores: Iterable[Store]) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        site: Site,
+        folder: Path,
+        stores: Iterable[Store],
+        limits: QuarantineLimits | None = None,
+    ) -> None:
         self.bus = bus
         self.ledger = Ledger(folder / "ledger.db")
         self.normaliser = NormaliserService(bus, self.ledger, site)
         self.writers = [WriterService(bus, store) for store in stores]
+        self.keeper = LedgerKeeper(bus, self.ledger, lambda: site)
+        self.keepers: list[Keeper] = [self.keeper]
+        self.keepers += [writer.store for writer in self.writers if isinstance(writer.store, InfluxStore)]
+        self.quarantine = QuarantineService(self.keepers, limits=limits)
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Room":
@@ -153,6 +179,7 @@ class Room:
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.normaliser.run())
+            tasks.create_task(self.quarantine.run())
             for writer in self.writers:
                 tasks.create_task(writer.run())
 
@@ -162,6 +189,22 @@ class Room:
                 lambda writer=writer: writer.progress[lane].batches >= batches or self._failed(),
                 f"{batches} batches stored",
             )
+
+    async def act(self, kind: ActKind, note: str = "", **selection: Any) -> Outcome:
+        """Have something done with the quarantine and wait until it is."""
+        act = await self.quarantine.begin(kind, Selection(**selection), "c1", note)
+        await eventually(lambda: self._failed() or self.outcome(act).ended, f"{kind} ended", limit=60)
+        return self.outcome(act)
+
+    def outcome(self, act: Act) -> Outcome:
+        """How far an act is."""
+        outcome = None
+        for keeper in self.keepers:
+            with reading(keeper.path) as connection:
+                for _, found in read_acts(connection, one=act.id):
+                    outcome = found if outcome is None else outcome.plus(found)
+        assert outcome is not None
+        return outcome
 
     def _failed(self) -> bool:
         if self._task is not None and self._task.done():
