@@ -269,7 +269,7 @@ async def system(view: Viewing, language: Language) -> schemas.SystemOut:
 
 @router.get("/books", summary="The books", tags=["system"])
 async def books(view: Viewing, language: Language, limit: Limit = 50) -> schemas.BooksOut:
-    """Taken = waiting + in stream + stored + quarantined + duplicates, per edge, lane and device."""
+    """Taken = waiting + in stream + stored + quarantined + dropped + duplicates, by edge, lane and device."""
     return await view.system.books(limit, language)
 
 

@@ -28,8 +28,8 @@ WIDTH: Final = 120
 WATCH_SECONDS: Final = 2.0
 PATIENCE_SECONDS: Final = 3.0
 COLUMNS: Final = (
-    "taken", "waiting", "in_stream", "stored", "expired", "quarantined", "duplicates", "thinned", "lost",
-    "difference",
+    "taken", "waiting", "in_stream", "stored", "expired", "quarantined", "dropped", "duplicates",
+    "thinned", "lost", "difference",
 )  # fmt: skip
 
 
@@ -106,8 +106,8 @@ def _show(books: Books, rows: int) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1))
     heads = (
         tell("edge"), tell("lane"), tell("device"), tell("taken"), tell("waiting"), tell("in stream"),
-        tell("stored"), tell("expired"), tell("quarantined"), tell("duplicates"), tell("thinned"),
-        tell("lost"), tell("difference"),
+        tell("stored"), tell("expired"), tell("quarantined"), tell("dropped"), tell("duplicates"),
+        tell("thinned"), tell("lost"), tell("difference"),
     )  # fmt: skip
     for number, head in enumerate(heads):
         table.add_column(head, justify="left" if number < 3 else "right", no_wrap=number < 1, overflow="fold")

@@ -62,6 +62,7 @@ class BookRow(Schema):
     stored: int
     expired: int = Field(0, description="Let go by age or for room: no longer in the store.")
     quarantined: int
+    dropped: int = Field(0, description="Was in quarantine until somebody dropped it.")
     duplicates: int
     thinned: int = Field(0, description="Left out by the edge because its outbox was nearly full.")
     lost: int = Field(0, description="Known to be lost with a core that was restored from a backup.")
@@ -80,6 +81,7 @@ class BooksOut(Schema):
     stored: int
     expired: int = Field(0, description="Let go by age or for room: no longer in the store.")
     quarantined: int
+    dropped: int = Field(0, description="Was in quarantine until somebody dropped it.")
     duplicates: int
     thinned: int = Field(0, description="Left out by the edges because their outboxes were nearly full.")
     lost: int = Field(0, description="Known to be lost with a core that was restored from a backup.")
