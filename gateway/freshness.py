@@ -24,10 +24,11 @@ class Freshness:
         self._heard: dict[str, int] = dict(heard)
 
     def take(self, readings: Iterable[Reading]) -> None:
-        """Note that these readings' devices were heard."""
+        """Note that these readings' devices were heard; what comes late (from quarantine) changes nothing."""
         heard = self._heard
         for reading in readings:
-            heard[reading.device] = reading.received
+            if reading.received > heard.get(reading.device, 0):
+                heard[reading.device] = reading.received
 
     def last(self, device: str) -> int | None:
         """When `device` was heard last; None: never."""

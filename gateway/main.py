@@ -114,6 +114,7 @@ class _Gateway:
                 runner.command,
                 runner.act,
                 ingest.ask,
+                self.config.data,
                 _version(),
                 revision=self.configuration.revision,
             )

@@ -15,8 +15,8 @@ from gateway.freshness import Freshness, silent_after
 from gateway.ingest_link import IngestLink
 from gateway.queues import Queues
 from gateway.rates import Rates
+from ingest import quarantine_report
 from ingest.audit import balance
-from ingest.quarantine_report import QuarantineGroup, quarantine_groups
 from ingest.stores import History, LatestRow, StoreUnavailable
 from language import N_, Message, Translator
 from readings.lanes import Lane
@@ -27,8 +27,6 @@ from registry.site import Site
 PROVABLE_BATCHES: Final = 2000
 """With more batches in the streams, what is in them is concluded from the books' numbers."""
 
-RAW_SHOWN: Final = 200
-"""Bytes of a quarantined message that the list shows."""
 
 State = Literal["ok", "degraded", "down"]
 
@@ -165,7 +163,7 @@ class Status:
                 )
                 for edge in site.edges
             ],
-            quarantined=sum(group.count for group in self._quarantined(10_000)),
+            quarantined=quarantine_report.total(self._data),
             processes=self._processes(),
         )
 
@@ -253,27 +251,6 @@ class Status:
                 for row in rows[:limit]
             ],
         )
-
-    def quarantine(self, limit: int, say: Translator) -> list[schemas.QuarantineOut]:
-        """What could not be understood, latest first."""
-        return [
-            schemas.QuarantineOut(
-                edge=group.edge,
-                source=group.source,
-                point=group.point,
-                reason=group.reason.value,
-                detail=say(group.detail),
-                count=group.count,
-                first=instant(group.first),
-                last=instant(group.last),
-                raw=group.raw[:RAW_SHOWN].decode("utf-8", "backslashreplace"),
-            )
-            for group in self._quarantined(limit)
-        ]
-
-    def _quarantined(self, limit: int) -> list[QuarantineGroup]:
-        files = [self._data / name for name in ("ledger.db", "readings.db", "influx.db")]
-        return quarantine_groups(files, limit)
 
 
 def edge_boxes(site: Site) -> dict[str, Device]:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from gridwarden import quarantine_cli
 from gridwarden.console_text import _, say, stop
 from gridwarden.teaching import Command, Commands
 
@@ -24,6 +25,13 @@ app = typer.Typer(
 )
 
 command = partial(app.command, cls=Command)
+app.add_typer(
+    quarantine_cli.app,
+    name="quarantine",
+    help=_("What could not be used: list it, look at it, try it again, drop it.")
+    + "\n\n"
+    + _("Example: gridwarden quarantine list"),
+)
 
 SiteFolder = Annotated[Path, typer.Argument(help=_("The site folder (site.yaml, devices.csv, edges/ …)."))]
 DataFolder = Annotated[Path, typer.Option("--data", help=_("Where everything is kept."))]

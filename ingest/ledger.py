@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 
 from ingest import bulk
-from ingest.books import Books, trim_quarantine
+from ingest.books import Books
 from ingest.database import open_writer, transaction
 from ingest.normaliser import UNREAD, Count, Normalised
 from ingest.quarantine import Quarantined

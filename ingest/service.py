@@ -15,7 +15,6 @@ import structlog
 from ingest.bus import Bus
 from ingest.clocks import ClockLimits
 from ingest.consumer import Consumer, Delivery
-from ingest.database import StoreUnavailable
 from ingest.ledger import Ledger, Prepared
 from ingest.normaliser import DUPLICATE, QUARANTINED, LastSample, Normalised, Normaliser
 from ingest.patience import Gate, Pause, Trouble, until_done
@@ -42,7 +41,6 @@ NORMALISER: Final = "normaliser"
 _GROUP: Final = 64
 _HELD: Final = 4 * _GROUP
 """Batches of a lane that the normaliser holds: a group in each of its steps, and the next on its way."""
-_BOUND_EVERY: Final = 60.0
 _SLICE: Final = 0.004
 """Seconds of computing after which the event loop gets a turn."""
 
@@ -81,22 +79,6 @@ class NormaliserService:
     def last_samples(self, device: str) -> list[LastSample]:
         """See `ingest.normaliser.Normaliser.last_samples`."""
         return self._normaliser.last_samples(device)
-
-    async def bound_quarantine(self, keep_for: int, max_bytes: int) -> None:
-        """Let go of what has been in quarantine for too long (ns) or is too much, until cancelled.
-
-        Works beside `run`, in the ledger's thread.
-        """
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(_BOUND_EVERY)
-            oldest = self._clock() - keep_for
-            with suppress(StoreUnavailable):  # asked again in a minute
-                gone = await loop.run_in_executor(
-                    self._thread, self._ledger.trim_quarantine, oldest, max_bytes
-                )
-                if gone:
-                    log.warning("entries let go from quarantine", entries=gone)
 
     async def run(self) -> None:
         """Work until cancelled.

@@ -24,7 +24,8 @@ TAGS: Final = [
     {"name": "devices", "description": "Detectors, door contacts and cameras: what they say and said."},
     {"name": "alarms", "description": "What rules found in the readings, until it is over and acknowledged."},
     {"name": "cases", "description": "What people do about alarms, with officer, limit and history."},
-    {"name": "system", "description": "The platform itself: parts, queues, books, quarantine."},
+    {"name": "system", "description": "The platform itself: parts, queues, books."},
+    {"name": "quarantine", "description": "What could not be used: look at it, try it again, drop it."},
     {"name": "live", "description": "What changes, pushed."},
 ]
 

@@ -11,6 +11,7 @@ from gateway.api import schemas
 from gateway.api.problems import NotFound, responses
 from gateway.api.views import DeviceFilter, Paging, Views
 from gateway.live import event_stream
+from ingest.quarantine import Selection
 from language import preferred
 from rules.findings import Severity
 
@@ -41,6 +42,26 @@ After = Annotated[
 Limit = Annotated[int, Query(ge=1, le=500, description="Rows on a page.", examples=[100])]
 GridId = Annotated[str, Query(description="Only in this grid, of any level.", examples=["R1-03-02"])]
 PlaceId = Annotated[str, Query(description="Only at this place.", examples=["linbin-8-2-6-kitchen"])]
+
+
+def chosen(
+    stage: Annotated[
+        str, Query(description="Only what this stage keeps.", max_length=100, examples=[""])
+    ] = "",
+    edge: Annotated[
+        str, Query(description="Only of this edge.", max_length=200, examples=["binhu-east"])
+    ] = "",
+    source: Annotated[
+        str, Query(description="Only of this source; * stands for any text.", max_length=500, examples=[""])
+    ] = "",
+    point: Annotated[str, Query(description="Only of this point.", max_length=500, examples=[""])] = "",
+    reason: Annotated[str, Query(description="Only for this reason.", max_length=100, examples=[""])] = "",
+) -> Selection:
+    """Which entries of the quarantine are meant."""
+    return Selection(stage, edge, source, point, reason)
+
+
+Chosen = Annotated[Selection, Depends(chosen)]
 DeviceId = Annotated[
     str, Path(description="Id of the device, as in the site folder.", examples=["linbin-8-2-6-kitchen-smoke"])
 ]
@@ -273,10 +294,56 @@ async def books(view: Viewing, language: Language, limit: Limit = 50) -> schemas
     return await view.system.books(limit, language)
 
 
-@router.get("/quarantine", summary="What could not be understood", tags=["system"])
-async def quarantine(view: Viewing, language: Language, limit: Limit = 100) -> list[schemas.QuarantineOut]:
-    """What could not be understood, and why."""
-    return await view.system.quarantine(limit, language)
+@router.get("/quarantine", summary="What could not be used", tags=["quarantine"])
+async def quarantine(
+    view: Viewing, language: Language, chosen: Chosen, limit: Limit = 100
+) -> list[schemas.QuarantineOut]:
+    """What could not be used, by source, point and reason, latest first; with what to do about it."""
+    return await view.quarantine.groups(chosen, limit, language)
+
+
+@router.get("/quarantine/entries", summary="Look into the quarantine", tags=["quarantine"])
+async def quarantine_entries(
+    view: Viewing, language: Language, chosen: Chosen, after: After = "", limit: Limit = 50
+) -> schemas.QuarantinePage:
+    """Single entries with their bytes, oldest first."""
+    return await view.quarantine.entries(chosen, Paging(after, limit), language)
+
+
+@router.get("/quarantine/entries/{entry}", summary="One entry", tags=["quarantine"])
+async def quarantine_entry(
+    entry: Annotated[str, Path(description="Id of the entry.", max_length=100, examples=["normaliser-1"])],
+    view: Viewing,
+    language: Language,
+) -> schemas.QuarantineEntry:
+    """One entry with its bytes and what they hold."""
+    return await view.quarantine.entry(entry, language)
+
+
+@router.get("/quarantine/acts", summary="What was done with it", tags=["quarantine"])
+async def quarantine_acts(
+    view: Viewing, language: Language, limit: Limit = 50
+) -> list[schemas.QuarantineAct]:
+    """Retries, drops, and what went by age and size, newest first."""
+    return await view.quarantine.acts(limit, language)
+
+
+@router.get("/quarantine/acts/{act}", summary="How far an act is", tags=["quarantine"])
+async def quarantine_act(
+    act: Annotated[str, Path(description="Id of the act.", max_length=100, examples=["187b3c0e2f4a5b6c"])],
+    view: Viewing,
+    language: Language,
+) -> schemas.QuarantineAct:
+    """One act and what has come of it so far."""
+    return await view.quarantine.act(act, language)
+
+
+@router.post("/quarantine/acts", summary="Retry or drop", tags=["quarantine"], responses=responses(409, 413))
+async def quarantine_order(
+    order: schemas.QuarantineOrder, view: Viewing, language: Language
+) -> schemas.QuarantineAct:
+    """Have what is in quarantine now tried again, or dropped; it goes on by itself, follow it by its id."""
+    return await view.quarantine.order(order, language)
 
 
 @router.get(

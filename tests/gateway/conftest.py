@@ -235,7 +235,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
         return answer
 
     views = Views(
-        Showing(site, rules), store, history, freshness, feed, status, command, act, ask, "1",
+        Showing(site, rules), store, history, freshness, feed, status, command, act, ask, tmp_path, "1",
         revision="r", clock=lambda: NOW,
     )  # fmt: skip
     app = create_app(views, status, "1", pages)

@@ -28,6 +28,15 @@ from gateway.api.schemas.devices import (
 )
 from gateway.api.schemas.live import LiveAlarm, LiveCase, LiveReading, LiveSite
 from gateway.api.schemas.overview import Change, OverviewOut, Tile, Totals
+from gateway.api.schemas.quarantine import (
+    QuarantineAct,
+    QuarantinedSample,
+    QuarantineEntry,
+    QuarantineOrder,
+    QuarantineOut,
+    QuarantinePage,
+    QuarantineSelection,
+)
 from gateway.api.schemas.site import CategoryOut, GridOut, LimitOut, PersonOut, RuleOut, SiteOut, UnitOut
 from gateway.api.schemas.system import (
     BookRow,
@@ -36,7 +45,6 @@ from gateway.api.schemas.system import (
     EdgeOut,
     HealthOut,
     ProcessOut,
-    QuarantineOut,
     Queue,
     Rate,
     SystemOut,
@@ -83,7 +91,13 @@ __all__ = [
     "Problem",
     "ProcessOut",
     "ProofOut",
+    "QuarantineAct",
+    "QuarantineEntry",
+    "QuarantineOrder",
     "QuarantineOut",
+    "QuarantinePage",
+    "QuarantineSelection",
+    "QuarantinedSample",
     "Queue",
     "Rate",
     "RuleOut",

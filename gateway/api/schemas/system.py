@@ -90,20 +90,6 @@ class BooksOut(Schema):
     rows: list[BookRow] = Field(description="Accounts that do not balance first; at most `limit`.")
 
 
-class QuarantineOut(Schema):
-    """What could not be understood, grouped by source, point and reason."""
-
-    edge: str
-    source: str
-    point: str
-    reason: str
-    detail: str = Field(description="A sentence in the language of Accept-Language.")
-    count: int
-    first: datetime
-    last: datetime
-    raw: str = Field(description="The latest raw value or bytes, printable part.")
-
-
 class ProcessOut(Schema):
     """A process of this installation."""
 

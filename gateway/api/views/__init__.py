@@ -5,6 +5,7 @@ One class per subject; `Views` holds them for the routes. Databases are read in 
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from cases.store import OperationsStore
 from gateway.api.showing import Showing
@@ -13,6 +14,7 @@ from gateway.api.views.cases import Act, CaseViews
 from gateway.api.views.context import Context, Paging
 from gateway.api.views.devices import Ask, DeviceFilter, DeviceViews
 from gateway.api.views.overview import OverviewViews
+from gateway.api.views.quarantine import QuarantineViews
 from gateway.api.views.site import SiteViews
 from gateway.api.views.system import SystemViews
 from gateway.freshness import Freshness
@@ -38,6 +40,7 @@ class Views:
         command: Command,
         act: Act,
         ingest: Ask,
+        data: Path,
         version: str,
         *,
         revision: str,
@@ -51,6 +54,7 @@ class Views:
         self.alarms = AlarmViews(context, command)
         self.cases = CaseViews(context, act)
         self.system = SystemViews(context, status)
+        self.quarantine = QuarantineViews(context, data, ingest)
 
     def take_site(self, showing: Showing, revision: str) -> None:
         """Answer by another site from now on, and tell everybody who listens to ask anew."""

@@ -8,7 +8,7 @@ from language import translator
 
 
 class SystemViews:
-    """Health, queues, books, quarantine."""
+    """Health, queues, books."""
 
     def __init__(self, context: Context, status: Status) -> None:
         self._context = context
@@ -28,7 +28,3 @@ class SystemViews:
             return await self._status.books(limit, translator(language), self._context.clock())
         except StoreUnavailable as error:
             raise unavailable(error) from error
-
-    async def quarantine(self, limit: int, language: str) -> list[schemas.QuarantineOut]:
-        """What could not be understood."""
-        return await self._context.ask(lambda: self._status.quarantine(limit, translator(language)))
