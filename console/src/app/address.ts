@@ -9,6 +9,7 @@ export type Page =
   | { name: "devices" }
   | { name: "device"; id: string }
   | { name: "system" }
+  | { name: "quarantine" }
   | { name: "nowhere" };
 
 export type Query = Readonly<Record<string, string>>;
@@ -27,6 +28,7 @@ export function pageAt(path: string): Page {
     case "devices":
       return id ? { name: "device", id } : { name: "devices" };
     case "system":
+      if (id === "quarantine") return { name: "quarantine" };
       return id ? { name: "nowhere" } : { name: "system" };
     default:
       return { name: "nowhere" };
