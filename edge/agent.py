@@ -31,6 +31,7 @@ from edge.uplink import Bus, Uplink
 from readings import Lane
 from registry.device_types import DeviceType
 from registry.model import Model
+from supervision.ending import end
 from supervision.watchdog import Watchdog
 
 HEALTH_INTERVAL: Final = 10.0
@@ -113,7 +114,7 @@ class Agent:
                     for wire in self.installation.wires
                 ]
                 await stop.wait()
-                await _end(drivers)
+                await end(drivers)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(STOP_LIMIT):
                         await self._collector.drain()
@@ -121,7 +122,7 @@ class Agent:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(SETTLE_LIMIT):
                         await self.uplink.settle()
-                await _end(services)
+                await end(services, all_but=())
         finally:
             await asyncio.get_running_loop().run_in_executor(self._worker, self.outbox.close)
             self._worker.shutdown()
@@ -233,15 +234,3 @@ def _replace(path: Path, content: object) -> None:
     beside = path.with_suffix(".new")
     beside.write_bytes(json.encode(content))
     beside.replace(path)
-
-
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel `tasks` and wait until they have ended.
-
-    Once more each half second: libraries (and Python 3.11's own ``wait_for``) lose a cancellation that
-    comes just as what they wait for is done.
-    """
-    while waiting := [task for task in tasks if not task.done()]:
-        for task in waiting:
-            task.cancel()
-        await asyncio.wait(waiting, timeout=0.5)

@@ -46,6 +46,7 @@ from registry.site import Site
 from rules.compile import compile_rules
 from rules.engine import Engine
 from rules.state import EngineState
+from supervision.ending import end
 from supervision.watchdog import Pulse, Watchdog
 
 STOP_SECONDS: Final = 3.0
@@ -120,6 +121,7 @@ class _Gateway:
             )
             runner.on_changes = views.tell
             server = self._web_server(views, status)
+            connections = asyncio.all_tasks()
             async with asyncio.TaskGroup() as tasks:
                 services = [
                     tasks.create_task(runner.run(), name="rules"),
@@ -137,9 +139,7 @@ class _Gateway:
                 self.feed.close()
                 server.should_exit = True
                 await asyncio.wait({web}, timeout=STOP_SECONDS)
-                for service in services:
-                    service.cancel()
-                await asyncio.gather(*services, return_exceptions=True)
+                await end(services, all_but={*connections, web})
                 with suppress(OperationsUnavailable, TimeoutError):
                     async with asyncio.timeout(STOP_SECONDS):
                         await runner.flush()

@@ -18,6 +18,7 @@ from ingest.nats_config import ServerPorts
 from ingest.nats_files import ServerError
 from ingest.nats_server import NatsServer
 from ingest.status import ask
+from supervision.ending import end
 
 LOOK_SECONDS: Final = 0.2
 PAUSE_SECONDS: Final = 0.5
@@ -85,9 +86,7 @@ class MessageBus:
 
     async def stop(self) -> None:
         """Stop the server."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         self.server.stop()
 
     async def _keep(self) -> None:

@@ -43,6 +43,7 @@ from readings.subjects import readings_stream
 from registry.loading import load_site
 from registry.problems import InvalidConfiguration, Problem
 from registry.site import Site
+from supervision.ending import end
 from supervision.watchdog import Watchdog
 
 DAY: Final = 86_400 * 1_000_000_000
@@ -101,6 +102,7 @@ class _Ingest:
             retries = LedgerKeeper(bus, ledger, lambda: self.site, gates=floor.gates)
             quarantine = self._quarantine(retries, writers)
             await serve(bus, config.partition, self._commands(normaliser, quarantine))
+            connections = asyncio.all_tasks()
             async with asyncio.TaskGroup() as tasks:
                 services = [
                     tasks.create_task(signs.run(), name="vital signs"),
@@ -120,8 +122,7 @@ class _Ingest:
                     tasks.create_task(interpreter.spare_what_stays(), name="collector"),
                 ]
                 await stop.wait()
-                for service in services:
-                    service.cancel()
+                await end(services, all_but=connections)
 
     async def _take_site(
         self, normaliser: NormaliserService, writers: Sequence[WriterService]

@@ -32,6 +32,7 @@ from simulators.record import Record
 from simulators.scenario import Scenario, load_scenario
 from simulators.simulation import Simulation
 from simulators.wires import DRIVERS, Wire, Workshop
+from supervision.ending import end
 
 CONNECT_LIMIT: Final = 20.0
 """Seconds to wait for wires before a scenario begins without them."""
@@ -256,13 +257,15 @@ def simulate(
         screen.print(line, style=style, markup=False, soft_wrap=True)
 
     async def main() -> None:
-        task = asyncio.current_task()
-        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
-            if task is not None:
-                loop.add_signal_handler(number, task.cancel)
-        with contextlib.suppress(asyncio.CancelledError):
-            await run_simulation(site_folder, scenario, options=options, tell=tell)
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        told = asyncio.create_task(stop.wait(), name="signal")
+        work = asyncio.create_task(run_simulation(site_folder, scenario, options=options, tell=tell))
+        await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
+        await end([work, told], all_but=())
+        if not work.cancelled():
+            work.result()
 
     try:
         asyncio.run(main())

@@ -13,6 +13,7 @@ from ingest.nats_config import ServerPorts
 from ingest.nats_files import ServerError
 from ingest.nats_server import NatsServer
 from supervision import EXIT_IN_USE
+from supervision.ending import end
 from supervision.output import never_stop_for_the_log
 from supervision.watchdog import Watchdog
 
@@ -83,6 +84,4 @@ async def _watch(server: NatsServer) -> int | None:
                 continue
         return None
     finally:
-        for helper in helpers:
-            helper.cancel()
-        await asyncio.gather(*helpers, return_exceptions=True)
+        await end(helpers)

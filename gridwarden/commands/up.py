@@ -39,6 +39,7 @@ from readings.wire import UNREADABLE
 from registry.problems import InvalidConfiguration
 from simulators.community import write_community
 from simulators.scenario import load_scenario
+from supervision.ending import end
 from supervision.locks import InUse, Lock
 from supervision.output import bound, never_stop_for_the_log
 
@@ -117,16 +118,12 @@ class _Up:
                     asyncio.create_task(_bound_logs(self.data / "log"), name="logs"),
                 ]
                 await halt
-                for helper in helpers:
-                    helper.cancel()
-                await asyncio.gather(*helpers, return_exceptions=True)
+                await end(helpers)
         except _StepFailed as failed:
             complain(str(failed))
             code = 1
         finally:
-            work.cancel()
-            halt.cancel()
-            await asyncio.gather(work, halt, return_exceptions=True)
+            await end([work, halt])
             before = time.monotonic()
             if self.supervisor.children:
                 say(tell("Stopping …"))
