@@ -69,7 +69,7 @@ def new_app(version: str) -> FastAPI:
         redoc_url=None,
         separate_input_output_schemas=False,
     )
-    problems.install(app)
+    problems.install(app, router.routes)
     app.include_router(router)
     return app
 

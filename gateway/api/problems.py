@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents, in the caller's language."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -8,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Route
 
 from gateway.api.body_limit import LARGEST
 from gateway.api.schemas import Fault, Problem
@@ -73,8 +75,8 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of `app` with a problem document."""
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Answer every error of `app`, whose API are `routes`, with a problem document."""
 
     @app.exception_handler(ApiError)
     async def refused(request: Request, error: ApiError) -> JSONResponse:
@@ -89,7 +91,9 @@ def install(app: FastAPI) -> None:
             _REASONS.get(status, str(error.detail)), {"method": request.method, "largest": LARGEST}
         )
         answer = _answer(request, status, "about:blank", say(reason))
-        answer.headers.update(error.headers or {})  # a 405 names the methods that are allowed
+        answer.headers.update(error.headers or {})
+        if status is HTTPStatus.METHOD_NOT_ALLOWED and (allowed := _allowed(routes, request.url.path)):
+            answer.headers["allow"] = ", ".join(sorted(allowed))
         return answer
 
     @app.exception_handler(RequestValidationError)
@@ -116,6 +120,16 @@ def install(app: FastAPI) -> None:
         say = translator(_language(request))
         detail = say(Message(N_("The gateway made a mistake; its log says which.")))
         return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "about:blank", detail)
+
+
+def _allowed(routes: Sequence[BaseRoute], path: str) -> set[str]:
+    """The methods that `path` takes; the framework names those of the first route that fits."""
+    fitting = (
+        route.methods or ()
+        for route in routes
+        if isinstance(route, Route) and route.include_in_schema and route.path_regex.match(path)
+    )
+    return {method for methods in fitting for method in methods}
 
 
 def _refused_word(found: ErrorDetails) -> str:

@@ -8,6 +8,7 @@ problems, asking twice gives the same, and no answer grows with what it was aske
 import csv
 import json
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
@@ -164,15 +165,14 @@ def test_every_answer_is_one_that_the_document_promises(
     run()
 
 
-@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
-def test_other_methods_are_refused_with_those_that_are_allowed(
-    operation: APIOperation[Any, Any, Any, Any], lived: Lived
-) -> None:
-    path = operation.path.format(device="d", number="n", alarm="a")
-    for method in {"PUT", "PATCH", "DELETE", "POST"} - {operation.method.upper()}:
+@pytest.mark.parametrize("path", sorted({operation.path for operation in OPERATIONS.values()}))
+def test_other_methods_are_refused_with_those_that_are_allowed(path: str, lived: Lived) -> None:
+    allowed = {op.method.upper() for op in OPERATIONS.values() if op.path == path}
+    path = re.sub(r"{\w+}", "1", path)
+    for method in {"PUT", "PATCH", "DELETE", "POST"} - allowed:
         answer = httpx.request(method, f"{lived.installation.address}{path}", trust_env=False)
         assert answer.status_code == httpx.codes.METHOD_NOT_ALLOWED
-        assert answer.headers["allow"]
+        assert allowed <= {*answer.headers["allow"].split(", ")}
         assert answer.headers["content-type"] == PROBLEM
 
 
