@@ -17,6 +17,7 @@ from gridwarden.console_text import say, stop, tell, translate
 from language import Message
 
 FAILED = 1
+WIDTH = 140
 
 
 def run(
@@ -45,6 +46,8 @@ def run(
         if file is not None and not file.absolute().parent.is_dir():
             stop(tell("{folder} does not exist", folder=file.absolute().parent))
     console, machine = Console(), this_machine()
+    if not console.is_terminal:
+        console.width = WIDTH  # in a file, the table needs no folding to 80 columns
     show_machine(console, machine)
     with console.status("") as status:
 

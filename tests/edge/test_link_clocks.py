@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -57,13 +58,14 @@ def start(tmp_path: Path, site: Path) -> Iterator[Callable[[str], Path]]:
                 subprocess.Popen(
                     [*command, "--data", str(tmp_path / "data")], cwd=ROOT, stdout=sink, stderr=sink,
                     env={**os.environ, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC"},
+                    start_new_session=True,
                 )
             )  # fmt: skip
         return log
 
     yield make
     for process in running:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # faketime starts the agent as a child of its own
         process.wait(20)
 
 
