@@ -12,6 +12,10 @@ from typing import Final, NamedTuple
 
 from readings import Scalar
 
+COUNTS: Final = (
+    "sent", "doubtful", "stored", "quarantined", "thinned", "reported", "lost", "twice", "invented",
+)  # fmt: skip
+"""The numbers of a `Comparison`."""
 EXAMPLES: Final = 10
 """Findings of each sort that are named one by one."""
 
@@ -49,6 +53,8 @@ class Comparison:
     """Acknowledged and not stored, but in quarantine with their raw bytes."""
     thinned: int = 0
     """Acknowledged and given up by an edge whose outbox was full, which counted them."""
+    reported: int = 0
+    """Acknowledged and lost with a damaged outbox, whose edge says how many."""
     lost: int = 0
     twice: int = 0
     """Rows too many for a value that was said."""
@@ -63,7 +69,7 @@ class Comparison:
 
     def add(self, other: "Comparison") -> None:
         """Count `other` in."""
-        for name in ("sent", "doubtful", "stored", "quarantined", "thinned", "lost", "twice", "invented"):
+        for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.examples = [*self.examples, *other.examples][: 3 * EXAMPLES]
 
@@ -74,11 +80,12 @@ def compare(
     kept: Iterable[Kept],
     quarantined: Sequence[Kept] = (),
     thinned: int = 0,
+    reported: int = 0,
 ) -> Comparison:
     """Compare one series, called `name` in the examples.
 
     `quarantined` are its values in quarantine (time 0 where the device had none); `thinned` is how many
-    acknowledged values its edge says that it gave up.
+    acknowledged values its edge says that it gave up, `reported` how many it says that damage cost it.
     """
     found = Comparison()
     by_time: dict[int, Scalar] = {}
@@ -119,6 +126,8 @@ def compare(
             found.quarantined += 1
         elif found.thinned < thinned:
             found.thinned += 1
+        elif found.reported < reported:
+            found.reported += 1
         else:
             found.lost += 1
             _tell(found, 1, f"{name}: {one.value!r} (device time {one.time}) was acknowledged and is lost")

@@ -13,6 +13,7 @@ from typing import Final
 from chaos.comparison import Comparison, Kept, Told, compare
 from chaos.journal import Series
 from chaos.world import World
+from edge.rescue import LOST_NOTE
 from ingest.audit import Books, audit
 from ingest.stores.embedded_reader import EmbeddedHistory
 from readings import Lane, wire
@@ -38,11 +39,15 @@ async def gather(world: World) -> Evidence:
     quarantined = await asyncio.to_thread(_quarantined, world.core_data / "ledger.db")
     history = EmbeddedHistory(world.core_data / "readings.db", threads=1)
     try:
+        given_up = await asyncio.to_thread(_GivenUp.of, world)
         for series, told in await asyncio.to_thread(_journals, world.journals):
             stored = await history.series(series.device, series.point, 0, _FOR_EVER, limit=_FOR_EVER)
             kept = [Kept(row.time, row.value) for row in stored.rows]
             aside = quarantined.get((series.edge, series.source, series.native), ())
-            values.add(compare(f"{series.device} {series.point}", told, kept, aside))
+            name = f"{series.device} {series.point}"
+            found = compare(name, told, kept, aside, *given_up.of_series(series))
+            given_up.account_for(series, found)
+            values.add(found)
     finally:
         await history.close()
     bus = await world.bus()
@@ -50,6 +55,36 @@ async def gather(world: World) -> Evidence:
         books = await audit(bus.jetstream, world.core_data, world.edge_data)
     unruled = await _until_ruled(world.core_data)
     return Evidence(values, books, sum(row.duplicates for row in books.rows), unruled)
+
+
+@dataclass
+class _GivenUp:
+    """What edges say that they had to give up, as far as nobody has been found to lack it yet."""
+
+    thinned: Counter[tuple[str, str, Lane]] = field(default_factory=Counter)
+    """By edge, source and lane."""
+    lost: Counter[str] = field(default_factory=Counter)
+    """By edge, with outboxes that were damaged."""
+
+    @classmethod
+    def of(cls, world: World) -> "_GivenUp":
+        found = cls()
+        for edge in world.layout.edges:
+            with closing(sqlite3.connect(f"file:{world.outbox(edge)}?mode=ro", uri=True)) as outbox:
+                for source, lane, thinned in outbox.execute("SELECT source, lane, thinned FROM taken"):
+                    found.thinned[edge, source, Lane(lane)] = thinned
+                for (lost,) in outbox.execute("SELECT value FROM notes WHERE key = ?", (LOST_NOTE,)):
+                    found.lost[edge] = int(lost)
+        return found
+
+    def of_series(self, series: Series) -> tuple[int, int]:
+        """How many values of `series` may be missing as thinned, and as lost and told."""
+        return self.thinned[series.edge, series.source, series.lane], self.lost[series.edge]
+
+    def account_for(self, series: Series, found: Comparison) -> None:
+        """So many are missing in `series`; no other may be missing for the same reason."""
+        self.thinned[series.edge, series.source, series.lane] -= found.thinned
+        self.lost[series.edge] -= found.reported
 
 
 async def _until_ruled(core: Path) -> list[str]:

@@ -19,6 +19,8 @@ class Outcome:
     stored: int = 0
     quarantined: int = 0
     thinned: int = 0
+    reported: int = 0
+    """Lost with a damaged outbox, and told of by its edge."""
     duplicates: int = 0
     lost: int = 0
     twice: int = 0

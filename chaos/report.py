@@ -14,7 +14,8 @@ from chaos.outcome import Outcome
 from chaos.scenarios import SCENARIOS
 
 COLUMNS: Final = (
-    "scenario", "seed", "sent", "stored", "quarantined", "thinned", "duplicates", "lost", "twice", "recovery",
+    "scenario", "seed", "sent", "stored", "quarantined", "thinned", "reported", "duplicates", "lost", "twice",
+    "recovery",
 )  # fmt: skip
 
 _PAGE: Final = Path(__file__).with_name("page.md")

@@ -10,6 +10,7 @@ from typing import Final
 
 import nats.errors
 
+from chaos.comparison import COUNTS
 from chaos.dice import Blow, Dice
 from chaos.evidence import Evidence, gather
 from chaos.installation import installation
@@ -131,7 +132,7 @@ class Stage:
 
     def _record(self, found: Evidence) -> None:
         outcome, values = self.outcome, found.values
-        for name in ("sent", "doubtful", "stored", "quarantined", "thinned", "lost", "twice", "invented"):
+        for name in COUNTS:
             setattr(outcome, name, getattr(values, name))
         outcome.duplicates = found.duplicates
         if not values.clean:

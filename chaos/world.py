@@ -9,6 +9,8 @@ Everything is real: NATS, Mosquitto, the core's processes, edge agents, senders 
 import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -111,16 +113,26 @@ class World:
 
     # -- senders --------------------------------------------------------------------------------------
 
-    async def load(self, edge: str, rate: float, *, messages: int = 0, times: int = 1) -> Part:
+    async def load(
+        self,
+        edge: str,
+        rate: float,
+        *,
+        messages: int = 0,
+        times: int = 1,
+        spare: AbstractSet[str] = frozenset(),
+        classes: Sequence[str] = speech.CLASSES,
+    ) -> Part:
         """Start a sender for the devices of `edge`: `rate` messages a second (0: as fast as they are taken).
 
-        With `messages` it ends after so many, else with `end_loads`.
+        With `messages` it ends after so many, else with `end_loads`. It speaks for devices of `classes`, but
+        not for those in `spare`.
         """
         name = f"sender {edge} {self._loads}"
         self._loads += 1
         stem = self.folder / name.replace(" ", "-")
         choir, journal = stem.with_suffix(".choir"), stem.with_suffix(".journal")
-        speech.dump(speech.choir(self.site, edge), choir)
+        speech.dump(speech.choir(self.site, edge, spare=spare, classes=classes), choir)
         order = mqtt.Order(stem.name, self.ports["mqtt"], str(choir), str(journal), rate, messages, times)
         stem.with_suffix(".order").write_bytes(msgspec.json.encode(order))
         self.journals.append(journal)
@@ -151,6 +163,16 @@ class World:
         return [mark for path in self.journals for mark in newest_heard(path)]
 
     # -- how far it is --------------------------------------------------------------------------------
+
+    async def waiting_samples(self, edge: str, wanted: int, limit: float = 300.0) -> int:
+        """Samples that wait in the outbox of `edge`, once there are `wanted`; raises `Unbroken`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + limit
+        while (found := await asyncio.to_thread(_asked, self.outbox(edge), _SAMPLES)) < wanted:
+            if loop.time() > deadline:
+                raise Unbroken(f"only {found:,} of {wanted:,} samples wait at {edge} after {limit:g} s")
+            await asyncio.sleep(0.5)
+        return found
 
     def stored(self, marks: Sequence[Mark]) -> bool:
         """Whether all of `marks` are in the embedded store."""
@@ -199,16 +221,19 @@ class World:
             await asyncio.sleep(0.1)
 
 
+_BATCHES: Final = "SELECT count(*) FROM batches JOIN lanes USING (lane) WHERE place > stored"
+_SAMPLES: Final = "SELECT sum(samples) FROM batches JOIN lanes USING (lane) WHERE place > stored"
+
+
 def outbox_waiting(path: Path) -> int:
     """Batches that JetStream has not confirmed, as far as the outbox's file knows."""
+    return _asked(path, _BATCHES)
+
+
+def _asked(path: Path, select: str) -> int:
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)
-        try:
-            (count,) = connection.execute(
-                "SELECT count(*) FROM batches JOIN lanes USING (lane) WHERE place > stored"
-            ).fetchone()
-        finally:
-            connection.close()
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)) as connection:
+            (count,) = connection.execute(select).fetchone()
     except sqlite3.OperationalError:
         return 0
     return int(count or 0)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
-from chaos.scenarios import broker, kills, links
+from chaos.scenarios import backlog, broker, disks, kills, links, power
 from chaos.stage import Stage
 from language import N_
 
@@ -36,4 +36,15 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         broker.restart, N_("the MQTT broker restarted with 10,000 messages in flight")
     ),
     "ten-times": Scenario(broker.ten_times, N_("every frame delivered ten times")),
+    "backlog": Scenario(
+        backlog.backlog, N_("a million samples wait for the link, with a smoke alarm in the middle of them")
+    ),
+    "full-core": Scenario(disks.full_core, N_("the core's disk is full, and it burns")),
+    "full-edge": Scenario(
+        disks.full_edge, N_("an edge with a full disk and no link is killed, and it burns")
+    ),
+    "greedy": Scenario(disks.greedy, N_("another program takes every free byte of the edges' disk")),
+    "thinned": Scenario(disks.thinned, N_("an outbox too small for the outage")),
+    "spoilt-outbox": Scenario(disks.spoilt, N_("pages in the middle of an outbox are written over")),
+    "power": Scenario(power.power, N_("power cuts that leave half of what was being written in every file")),
 }

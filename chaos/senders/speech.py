@@ -6,6 +6,7 @@ ones. Switches have only two values, so messages that carry one carry the device
 
 import time
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,8 @@ from registry.device_types import Kind
 from registry.site import Site
 from simulators.device import AVAILABILITY
 
+CLASSES: Final = ("smoke", "environment", "meter")
+"""Device classes that may speak for themselves; doors and gas have rules for what they would say."""
 STEP: Final = 1e-6
 """How far two values of a series lie apart."""
 _QUIET: Final = 0.4
@@ -45,8 +48,16 @@ class Choir:
     series: Sequence[Series]
 
 
-def choir(site: Site, edge: str, *, connection: str = "z2m", most: int = 1_000) -> Choir:
-    """The Zigbee devices of `edge`, `most` at most.
+def choir(
+    site: Site,
+    edge: str,
+    *,
+    connection: str = "z2m",
+    most: int = 1_000,
+    spare: AbstractSet[str] = frozenset(),
+    classes: Sequence[str] = CLASSES,
+) -> Choir:
+    """The Zigbee devices of `edge` that belong to `classes`, `most` at most and none of `spare`.
 
     Those with a switch say their own time, of the others every second one does.
     """
@@ -57,8 +68,8 @@ def choir(site: Site, edge: str, *, connection: str = "z2m", most: int = 1_000) 
         if device.edge != edge or device.connection != connection or len(voices) >= most:
             continue
         kind = site.types[device.type]
-        if kind.device_class not in ("smoke", "environment", "meter"):
-            continue  # doors and gas have rules for what they would say
+        if kind.device_class not in classes or device.id in spare:
+            continue
         points = [
             point
             for point in kind.points

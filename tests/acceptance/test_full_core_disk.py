@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from chaos.small_disk import MEGABYTE, SmallDisk, small_disk
 from tests.acceptance.conftest import Installation
-from tests.small_disk import MEGABYTE, SmallDisk, small_disk
 
 
 def on_disk(house: Installation, disk: SmallDisk) -> None:

@@ -18,17 +18,18 @@ import nats
 import pytest
 from paho.mqtt import publish
 
+from chaos.small_disk import MEGABYTE, SmallDisk, small_disk
 from readings import Lane, wire
 from tests.conftest import ServerProcess, wait_until
 from tests.edge.conftest import AgentProcess, Streams, wire_up
-from tests.edge.small_disk import SmallDisk, small_disk, smoke_detector
+from tests.edge.smoke_detector import smoke_detector
 
 RESERVE = 4 << 20
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    with small_disk(tmp_path / "data", 24) as made:
+    with small_disk(tmp_path / "data", 24 * MEGABYTE) as made:
         yield made
 
 

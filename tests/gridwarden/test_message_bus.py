@@ -3,13 +3,13 @@
 import asyncio
 from pathlib import Path
 
+from chaos.small_disk import MEGABYTE, small_disk
 from gridwarden.message_bus import MessageBus
 from ingest.bus import Bus, BusUnavailable
 from readings import Lane, wire
 from readings.subjects import message_id, samples_subject
 from tests.conftest import free_port
 from tests.ingest.world import batch, eventually, sample
-from tests.small_disk import MEGABYTE, small_disk
 
 
 async def test_a_bus_that_met_a_full_disk_is_started_again_when_there_is_room(tmp_path: Path) -> None:

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from chaos.small_disk import MEGABYTE, small_disk
 from gateway.config import GatewayConfig
 from gridwarden.finding import Finding
 from gridwarden.storage_check import check_influx, check_limits
 from ingest.stores.influx_client import InfluxSettings
 from tests.conftest import ServerProcess, influx_query
-from tests.small_disk import MEGABYTE, small_disk
 
 FITTING = {
     "keep": {

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from chaos.small_disk import MEGABYTE, small_disk
 from ingest.disk import DiskLimits, DiskState, DiskWatch, Reserve, Room, Space, space_of
-from tests.small_disk import MEGABYTE, small_disk
 
 LIMITS = DiskLimits(floor=100 * MEGABYTE, reserve=8 * MEGABYTE)
 SIZE = 2000 * MEGABYTE

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chaos.small_disk import MEGABYTE, SmallDisk, small_disk
 from ingest.audit import audit
 from ingest.bus import Bus
 from ingest.database import open_reader
@@ -18,7 +19,6 @@ from readings import Lane, Sample
 from registry.site import Site
 from tests.conftest import ServerProcess, influx_query, influxdb
 from tests.ingest.world import NOW, SECOND, Room, batch, eventually, quarantined, sample, send
-from tests.small_disk import MEGABYTE, SmallDisk, small_disk
 
 DATABASE = "gw"
 

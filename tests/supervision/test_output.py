@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from chaos.small_disk import MEGABYTE, small_disk
 from supervision.output import PatientOutput, bound
-from tests.small_disk import MEGABYTE, small_disk
 
 TALKER = """
 import logging, os, sys

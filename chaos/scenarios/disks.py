@@ -1,0 +1,134 @@
+"""Disks that are full, files that are spoilt, and a fire meanwhile."""
+
+import asyncio
+
+from chaos.files import spoil
+from chaos.fire import Fire
+from chaos.outcome import Outcome
+from chaos.small_disk import MEGABYTE, small_disk
+from chaos.stage import Stage
+from chaos.world import Layout, World
+
+EDGES = ("binhu-east", "binhu-west")
+_SPOILT = 3
+"""Pages of an outbox that are written over."""
+_MUCH, _LONG = 100.0, 150.0
+"""Messages of 24 values a second and seconds: more than an outbox of 4 MB holds, over some whole minutes."""
+_ILL = 3.0
+"""Seconds after which a bus that says that it is ill is started again."""
+
+
+async def full_core(stage: Stage) -> None:
+    """The core's disk is nearly full, then full to the last byte: telemetry waits, a fire does not."""
+    before = stage.dice.between("seconds before", 1.0, 3.0)
+    with small_disk(stage.folder / "disk", 200 * MEGABYTE) as disk:
+        homes = {"core": disk.folder / "core", "bus": disk.folder / "nats"}
+        async with stage.world(homes=homes) as world:
+            fires = [Fire(world, edge) for edge in EDGES]
+            await _loads(stage, world, fires)
+            await asyncio.sleep(before)
+            stage.tell("filling the core's disk")
+            disk.fill(leave=10 * MEGABYTE)
+            await _burn(stage.outcome, fires[0], "nearly full: smoke to case, s")
+            disk.fill()
+            await _burn(stage.outcome, fires[1], "full: smoke to case, s")
+            await asyncio.sleep(3)
+            await stage.mend(world, disk.clear)
+            await asyncio.sleep(_ILL)
+            if not await world.parts["nats"].ready(world.parts["nats"]):
+                # JetStream fails until it is started again, and says so: its service manager does that
+                stage.note("the bus stayed ill after the disk had room again and was restarted")
+                await world.parts["nats"].stop()
+                await world.parts["nats"].start()
+            await asyncio.sleep(3)
+
+
+async def full_edge(stage: Stage) -> None:
+    """An edge without link and without disk, killed while a fire is in its outbox."""
+    edge = EDGES[stage.dice.index("which edge", 2)]
+    before = stage.dice.between("seconds before", 1.0, 3.0)
+    with small_disk(stage.folder / "disk", 64 * MEGABYTE) as disk:
+        layout = Layout(edge_options=("--disk-reserve", str(4 * MEGABYTE), "--disk-spare", "0"))
+        async with stage.world(layout, {"edges": disk.folder / "edges"}) as world:
+            fire = Fire(world, edge)
+            await _loads(stage, world, [fire])
+            await asyncio.sleep(before)
+            stage.tell("cutting the link of {edge} and filling the edges' disk", edge=edge)
+            await world.links[f"bus {edge}"].cut()
+            disk.fill()
+            await asyncio.sleep(3)
+            await fire.light()
+            await fire.kept(world.outbox(edge))
+            await world.parts[edge].kill()
+            disk.fill()
+            await world.parts[edge].start(wait=False)
+            await stage.mend(world, world.links[f"bus {edge}"].mend)
+            stage.outcome.figures["link back, disk still full: smoke to case, s"] = await fire.is_a_case()
+            await stage.mend(world, disk.clear)
+            await asyncio.sleep(3)
+
+
+async def greedy(stage: Stage) -> None:
+    """Another program takes every byte that gets free on the edges' disk: all goes straight to the core."""
+    before = stage.dice.between("seconds before", 1.0, 3.0)
+    with small_disk(stage.folder / "disk", 64 * MEGABYTE) as disk:
+        layout = Layout(edge_options=("--disk-reserve", str(4 * MEGABYTE), "--disk-spare", "0"))
+        async with stage.world(layout, {"edges": disk.folder / "edges"}) as world:
+            fire = Fire(world, EDGES[0])
+            await _loads(stage, world, [fire])
+            await asyncio.sleep(before)
+            stage.tell("filling the edges' disk, for ever")
+            disk.keep_filling()
+            await asyncio.sleep(3)
+            await _burn(stage.outcome, fire, "no disk at all: smoke to case, s")
+            await asyncio.sleep(3)
+            await stage.mend(world, disk.clear)
+            await asyncio.sleep(3)
+
+
+async def thinned(stage: Stage) -> None:
+    """An outbox that is too small for the outage: telemetry is thinned and counted, the fire is kept."""
+    edge = EDGES[stage.dice.index("which edge", 2)]
+    async with stage.world(Layout(edge_options=("--outbox-limit", str(4 * MEGABYTE)))) as world:
+        fire = Fire(world, edge)
+        await world.links[f"bus {edge}"].cut()
+        await fire.light()
+        await world.load(edge, _MUCH, classes=("meter",))
+        stage.tell("{seconds:g} s without a link", seconds=_LONG)
+        await asyncio.sleep(_LONG)
+        await stage.mend(world, world.links[f"bus {edge}"].mend)
+        stage.outcome.figures["smoke to case from the mend, s"] = await fire.is_a_case()
+    if not stage.outcome.thinned:
+        stage.fault("nothing was thinned: the scenario proves nothing")
+
+
+async def spoilt(stage: Stage) -> None:
+    """Pages in the middle of an outbox full of what waits are written over while the edge is down."""
+    edge = EDGES[stage.dice.index("which edge", 2)]
+    async with stage.world() as world:
+        fire = Fire(world, edge)
+        await world.links[f"bus {edge}"].cut()
+        load = await world.load(edge, 0, messages=3_000, spare=fire.devices)
+        await load.finished(120)
+        await fire.light()
+        await fire.kept(world.outbox(edge))
+        await world.parts[edge].kill()
+        for page in await asyncio.to_thread(spoil, world.outbox(edge), _SPOILT, stage.dice.chance):
+            stage.note(f"page {page} of the outbox was written over")
+        await world.parts[edge].start(wait=False)
+        await stage.mend(world, world.links[f"bus {edge}"].mend)
+        await fire.is_a_case()
+    if not stage.outcome.reported:
+        stage.fault("the edge reported no loss: the spoilt pages held nothing, or it has not noticed")
+
+
+async def _loads(stage: Stage, world: World, fires: list[Fire]) -> None:
+    spare = {device for fire in fires for device in fire.devices}
+    for name in world.layout.edges:
+        # no other detector: what they say, at this rate, would fill the room that is kept for alarms
+        await world.load(name, stage.scale.rate, spare=spare, classes=("environment", "meter"))
+
+
+async def _burn(outcome: Outcome, fire: Fire, figure: str) -> None:
+    await fire.light()
+    outcome.figures[figure] = await fire.is_a_case()
