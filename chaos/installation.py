@@ -163,4 +163,4 @@ def _edge(world: World, edge: str) -> Part:
             return False
         return bool(told["process"] == part.pid and told["link"] and told["connections"]["z2m"]["up"])
 
-    return Part(edge, command, world.folder / f"edge-{edge}.log", hears)
+    return Part(edge, command, world.folder / f"edge-{edge}.log", hears, world.layout.edge_environment)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -17,6 +18,11 @@ COLUMNS: Final = (
     "scenario", "seed", "sent", "stored", "quarantined", "thinned", "reported", "duplicates", "lost", "twice",
     "recovery",
 )  # fmt: skip
+
+
+class _Document(msgspec.Struct):
+    outcomes: list[Outcome]
+
 
 _PAGE: Final = Path(__file__).with_name("page.md")
 
@@ -35,6 +41,17 @@ def show_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
             console.print(f"{outcome.scenario}: {line}", style="dim", highlight=False, markup=False)
         for fault in outcome.faults:
             console.print(f"{outcome.scenario}: {fault}", style="red", highlight=False, markup=False)
+
+
+def read_json(file: Path) -> list[Outcome]:
+    """The outcomes in a file of `write_json`; raises OSError and ValueError."""
+    return msgspec.json.decode(file.read_bytes(), type=_Document).outcomes
+
+
+def with_earlier(outcomes: Sequence[Outcome], earlier: Sequence[Outcome]) -> list[Outcome]:
+    """`outcomes`, and those of other scenarios from before, in the order in which scenarios are listed."""
+    found = {outcome.scenario: outcome for outcome in (*earlier, *outcomes)}
+    return [found[name] for name in SCENARIOS if name in found]
 
 
 def write_json(file: Path, machine: Machine, outcomes: Sequence[Outcome]) -> None:

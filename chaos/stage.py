@@ -42,10 +42,12 @@ class Scale:
     """Messages that wait while the broker is restarted."""
     backlog: int
     """Samples that wait when the link comes back."""
+    soak: float
+    """Seconds of steady load."""
 
 
-QUICK: Final = Scale("quick", blows=3, rate=150, silence=25, in_flight=10_000, backlog=100_000)
-FULL: Final = Scale("full", blows=50, rate=150, silence=600, in_flight=10_000, backlog=1_000_000)
+QUICK: Final = Scale("quick", blows=3, rate=150, silence=25, in_flight=10_000, backlog=100_000, soak=60)
+FULL: Final = Scale("full", blows=50, rate=150, silence=600, in_flight=10_000, backlog=1_000_000, soak=1800)
 
 
 @dataclass

@@ -49,6 +49,8 @@ class Layout:
     """Sizes of the streams, as the core's configuration has them."""
     edge_options: Sequence[str] = ()
     """More of the edge agents' command line."""
+    edge_environment: Mapping[str, str] = field(default_factory=dict)
+    """More of their environment."""
 
 
 @dataclass

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
-from chaos.scenarios import backlog, broker, disks, kills, links, power
+from chaos.scenarios import backlog, broker, clocks, disks, kills, links, power, soak
 from chaos.stage import Stage
 from language import N_
 
@@ -46,5 +46,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "greedy": Scenario(disks.greedy, N_("another program takes every free byte of the edges' disk")),
     "thinned": Scenario(disks.thinned, N_("an outbox too small for the outage")),
     "spoilt-outbox": Scenario(disks.spoilt, N_("pages in the middle of an outbox are written over")),
+    "clock-jumps": Scenario(clocks.jumps, N_("the edges' clocks jump by hours, back and forth")),
     "power": Scenario(power.power, N_("power cuts that leave half of what was being written in every file")),
+    "soak": Scenario(soak.soak, N_("half an hour at 5,000 readings a second: does anything grow?")),
 }

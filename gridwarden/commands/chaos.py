@@ -9,7 +9,7 @@ from rich.table import Table
 from bench.machine import this_machine
 from bench.report import show_machine
 from chaos.outcome import Outcome
-from chaos.report import show_outcomes, write_json, write_report
+from chaos.report import read_json, show_outcomes, with_earlier, write_json, write_report
 from chaos.scenarios import SCENARIOS
 from chaos.session import play_all
 from chaos.stage import FULL, QUICK
@@ -61,14 +61,19 @@ def run(
             [*SCENARIOS] if everything else names, seed, QUICK if quick else FULL, now, _tell_outcome
         )
     show_outcomes(console, outcomes)
+    passed = all(outcome.passed for outcome in outcomes)
     try:
+        if json_file is not None and json_file.exists():
+            outcomes = with_earlier(outcomes, read_json(json_file))
         if json_file is not None:
             write_json(json_file, machine, outcomes)
         if report is not None:
             write_report(report, machine, outcomes)
     except OSError as error:
         stop(tell("{file} cannot be written: {reason}", file=error.filename, reason=error.strerror or error))
-    return 0 if all(outcome.passed for outcome in outcomes) else FAILED
+    except ValueError as error:
+        stop(tell("{file} is no record of such runs: {reason}", file=json_file, reason=error))
+    return 0 if passed else FAILED
 
 
 def _list() -> None:
