@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from typing import Final
 from msgspec import json
 
 from edge import health
+from edge.box_clock import BoxClock
 from edge.collector import Collector, Port
 from edge.health import ConnectionHealth, Vitals
 from edge.intake import Attached, Broker, DeadLetters, Driver, DriverContext, DriverFailed, Intake
@@ -77,21 +78,22 @@ class Agent:
         self,
         installation: Installation,
         *,
-        clock: Callable[[], int] = time.time_ns,
         watchdog: Watchdog | None = None,
     ) -> None:
         self.installation = installation
         self.connections = {wire.connection: ConnectionHealth() for wire in installation.wires}
-        self._clock = clock
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         self.outbox = Outbox(installation.outbox, installation.edge, installation.limits, patient=True)
+        self._clock = clock = BoxClock(self.outbox)
         routes = Routes(installation.devices, installation.types)
         self._watchdog = watchdog or Watchdog(0)
         pulse = self._watchdog.pulse("collector")
         people = LinkNews(installation.bus.url, installation.outbox.parent)
-        self.uplink = Uplink(self.outbox, self._read, installation.bus, self._watchdog, people)
+        self.uplink = Uplink(self.outbox, self._read, installation.bus, self._watchdog, people, clock)
         self._straight = Straight(installation.edge, self.uplink)
-        self._keeping = Safekeeping(self.outbox, self._worker, clock, way=self._straight, pulse=pulse)
+        self._keeping = Safekeeping(
+            self.outbox, self._worker, clock, settle=clock.settle, way=self._straight, pulse=pulse
+        )
         self._collector = Collector(
             self._keeping, self.outbox, routes, committed=self._committed, pulse=pulse
         )  # fmt: skip
@@ -182,7 +184,7 @@ class Agent:
         if found := self.outbox.recent(lane, after, limit):
             return found
         return await asyncio.get_running_loop().run_in_executor(
-            self._worker, self.outbox.read, lane, after, limit
+            self._worker, self.outbox.read, lane, after, limit, self._clock.starts()
         )
 
     async def _trim(self) -> None:
@@ -199,22 +201,28 @@ class Agent:
         port = self._collector.port(health.SOURCE)
         due, told = 0.0, ""
         while True:
-            now, vitals = self._clock(), await self._vitals()
+            vitals = await self._vitals()
+            now = self._clock()
             wires = repr([(wire.up, wire.problem) for wire in self.connections.values()])
-            if time.monotonic() >= due or told != (told := f"{vitals.problem} {vitals.thinning} {wires}"):
+            if time.monotonic() >= due or told != (
+                told := f"{vitals.problem} {vitals.thinning} {vitals.clock.known} {wires}"
+            ):
                 status = health.status(self.outbox, self.connections, vitals, now)
                 with suppress(OSError):  # a full disk is told by the outbox
                     await asyncio.to_thread(_replace, self.outbox.path.with_name("status.json"), status)
             # an outbox that takes nothing takes no reports about it either
             if time.monotonic() >= due and not port.waiting:
                 due = time.monotonic() + HEALTH_INTERVAL
+                self._clock.look(self.outbox.dated)
                 report = health.samples(self.outbox, self.connections, vitals, now)
                 await port.put([Intake(report)])
             await asyncio.sleep(STATUS_INTERVAL)
 
     async def _vitals(self) -> Vitals:
         try:
-            oldest = await asyncio.get_running_loop().run_in_executor(self._worker, self.outbox.oldest)
+            oldest = await asyncio.get_running_loop().run_in_executor(
+                self._worker, self.outbox.oldest, self._clock.starts()
+            )
         except OutboxUnavailable:
             oldest = None
         return Vitals(
@@ -226,6 +234,7 @@ class Agent:
             problem=self._keeping.problem or self.uplink.problem,
             not_taken=self._collector.not_taken,
             sent_straight=self._straight.samples,
+            clock=self._clock.state(self.outbox.dated),
         )
 
 

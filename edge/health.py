@@ -3,11 +3,12 @@
 Points: `outbox_batches`, `outbox_bytes`, `outbox_used` (% of what telemetry may use), `outbox_full`,
 `oldest_waiting_s`, `thinned` (samples left out since the outbox was made), `lost` (samples that were in
 damaged outboxes and could not be saved, as far as they could be counted), `link`, `clock_offset_s` (server
-minus edge, when it can be learnt), `cpu_temperature` (Cel, where the board has a sensor), `disk_free` (By),
-`device_silent` (polled devices that do not answer), `connections_down`, and since the agent's start
-`messages`, `dead_letters`, `redelivered`, `device_errors`, `driver_restarts`, `not_taken` (polled samples
-that nothing could keep), `sent_straight` (samples sent past an outbox that could not keep them). What they
-are per connection stands in ``status.json`` beside the outbox.
+minus edge, when it can be learnt), `clock_wrong` (the machine's clock says what cannot be), `dated` (samples
+that got their times when the time was known, since the agent's start), `cpu_temperature` (Cel, where the
+board has a sensor), `disk_free` (By), `device_silent` (polled devices that do not answer),
+`connections_down`, and since the agent's start `messages`, `dead_letters`, `redelivered`, `device_errors`,
+`driver_restarts`, `not_taken` (polled samples that nothing could keep), `sent_straight` (samples sent past an
+outbox that could not keep them). What they are per connection stands in ``status.json`` beside the outbox.
 """
 
 import os
@@ -16,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+from edge.box_clock import ClockState
 from edge.intake import Counters
 from edge.outbox import Outbox
 from readings import Sample, Scalar
@@ -51,6 +53,7 @@ class Vitals:
     """Polled samples that nothing could keep."""
     sent_straight: int
     """Samples sent past an outbox that could not keep them."""
+    clock: ClockState
 
 
 def samples(
@@ -73,6 +76,8 @@ def _values(
     yield "sent_straight", vitals.sent_straight
     yield "thinned", sum(depth.thinned for depth in outbox.depth.values())
     yield "link", vitals.link
+    yield "clock_wrong", vitals.clock.wrong
+    yield "dated", vitals.clock.dated
     if vitals.clock_offset is not None:
         yield "clock_offset_s", round(vitals.clock_offset, 6)
     if (temperature := cpu_temperature()) is not None:

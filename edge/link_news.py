@@ -30,7 +30,12 @@ class LinkNews:
     """Tells about one edge's way to `url`; what waits for it lies in `kept`."""
 
     def __init__(
-        self, url: str, kept: Path, *, clock: Callable[[], float] = time.time, say: Translator | None = None
+        self,
+        url: str,
+        kept: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        say: Translator | None = None,
     ) -> None:
         self._where = ", ".join(map(_without_password, url.split(",")))
         self._kept = kept
@@ -50,7 +55,7 @@ class LinkNews:
         values: dict[str, object] = {"where": self._where, "why": reason, "kept": self._kept}
         if not self._told:
             self._since = self._clock()
-            values["since"] = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self._since))
+            values["since"] = time.strftime("%Y-%m-%d %H:%M:%S")
         log.warning("%s", self._say(Message(_STILL if self._told else _WAITS, values)))
         self._told.add(reason)
 

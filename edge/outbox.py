@@ -5,8 +5,9 @@ transaction holds the batches of both lanes, the books of what was taken, and th
 
 What can be sent soon gets its sequence number with its commit. What must wait longer only gets a place in
 the lane's order; `read` numbers it, packed into full batches, when its turn comes. So nobody outside has
-ever heard of what waits without a number, and it may still be thinned (docs/decisions/0007). Numbers have
-no gaps and are never given out again: a new outbox begins elsewhere (`edge.outbox_schema`).
+ever heard of what waits without a number, and it may still be thinned (docs/decisions/0007) and get its true
+times (docs/decisions/0013). Numbers have no gaps and are never given out again: a new outbox begins elsewhere
+(`edge.outbox_schema`).
 
 `commit`, `trim`, `read`, `oldest`, `replace` and `close` block and belong in one worker thread; the other
 members only look at or set numbers and may be used by the event loop.
@@ -25,6 +26,7 @@ from typing import Final, TypeVar
 from msgspec import json
 
 from edge import outbox_rows
+from edge.dating import FLOOR, Starts
 from edge.deliveries import DeliveryKeys, DeliveryRows
 from edge.outbox_file import OutboxFile
 from edge.outbox_rows import Depth, Row
@@ -58,6 +60,8 @@ FROM json_each(CAST(? AS TEXT)) WHERE true
 ON CONFLICT DO UPDATE SET samples = samples + excluded.samples
 """
 
+_UNKNOWN: Final[Starts] = {}
+
 _Result = TypeVar("_Result")
 
 log = logging.getLogger("edge.outbox")
@@ -84,6 +88,8 @@ class Group:
     """Per connection: (message id, digest)."""
     urgent: bool = False
     """Whether it may use the disk that is kept back: it carries alarms, or makes room."""
+    boot: str = ""
+    """The boot of the machine whose uptime stands for times in it; empty: its times are times."""
 
 
 class Outbox:
@@ -112,6 +118,8 @@ class Outbox:
         self.alarms_have_room = True
         """Whether disk is kept back for alarms, in the reserve or in free pages of the file."""
         self.depth = {lane: Depth() for lane in Lane}
+        self.dated = 0
+        """Samples that got their true times, since this process began."""
         self.numbered_before = dict.fromkeys(Lane, 0)
         """Up to these places batches had numbers, and may have been sent, before this process began."""
         self._file = OutboxFile(path, edge, base, self._recall)
@@ -171,10 +179,10 @@ class Outbox:
                     return self._settle(batches)
             samples = group.samples
             try:
-                rows = self._rows(samples, now)
+                rows = self._rows(samples, now, group.boot)
             except wire.Unencodable:
                 samples = {lane: sendable(found, now) for lane, found in samples.items()}
-                rows = self._rows(samples, now)
+                rows = self._rows(samples, now, group.boot)
             batches = [
                 Stored(Lane(row.lane), row.seq, row.payload, row.samples, row.created, row.place)
                 for row in rows
@@ -228,15 +236,16 @@ class Outbox:
         """The batches that follow the place `after`, as far as they are still in memory; never blocks."""
         return self._recent[lane].following(after, limit)
 
-    def read(self, lane: Lane, after: int, limit: int) -> list[Stored]:
+    def read(self, lane: Lane, after: int, limit: int, starts: Starts = _UNKNOWN) -> list[Stored]:
         """The batches that follow the place `after`, in order, from disk; raises `OutboxUnavailable`.
 
-        What has no number yet gets one: it may be sent from now on. Nothing follows a place of another life:
-        who asks from there does not know yet that the outbox was damaged and made anew.
+        What has no number yet gets one: it may be sent from now on. Before, its uptimes become times, where
+        `starts` knows their boot. Nothing follows a place of another life: who asks from there does not know
+        yet that the outbox was damaged and made anew.
         """
-        return self._surely(partial(self._read, lane, after, limit))
+        return self._surely(partial(self._read, lane, after, limit, starts))
 
-    def _read(self, lane: Lane, after: int, limit: int) -> list[Stored]:
+    def _read(self, lane: Lane, after: int, limit: int, starts: Starts) -> list[Stored]:
         with self._file.use() as connection:
             depth = self.depth[lane]
             if after and life_of(after) != life_of(depth.base):
@@ -246,23 +255,29 @@ class Outbox:
             if depth.place == depth.numbered:
                 return []
             connection.execute("BEGIN IMMEDIATE")
-            batches = outbox_rows.pack(connection, self.edge, lane, depth, limit)
+            batches, dated, grown = outbox_rows.pack(connection, self.edge, lane, depth, limit, starts)
             connection.execute("COMMIT")
+            self.dated += dated
+            depth.bytes += grown
             depth.seq, depth.numbered = batches[-1].seq, batches[-1].place
             self._mark()
             return batches
 
-    def oldest(self) -> int | None:
+    def oldest(self, starts: Starts = _UNKNOWN) -> int | None:
         """When the oldest waiting batch was committed (ns), or None; raises `OutboxUnavailable`."""
         with self._file.use() as connection:
-            times = [
+            found = [
                 connection.execute(
-                    "SELECT created FROM batches WHERE lane = ? AND place > ? ORDER BY place LIMIT 1",
+                    "SELECT created, boot FROM batches WHERE lane = ? AND place > ? ORDER BY place LIMIT 1",
                     (lane, depth.stored),
                 ).fetchone()
                 for lane, depth in self.depth.items()
             ]
-        return min((time for (time,) in filter(None, times)), default=None)
+        times = []
+        for created, boot in filter(None, found):
+            start = starts.get(boot or "") if created < FLOOR else None
+            times.append(created if start is None else created + start.at)
+        return min(times, default=None)
 
     def replace(
         self, lane: Lane, places: tuple[int, int], rows: Sequence[Row], left_out: Counter[str]
@@ -373,13 +388,24 @@ class Outbox:
                 self.keys(name).recall(identifier, content)
         self._life = self._file.lives
 
-    def _rows(self, samples: Mapping[Lane, Sequence[Sample]], now: int) -> list[Row]:
+    def _rows(self, samples: Mapping[Lane, Sequence[Sample]], now: int, boot: str) -> list[Row]:
         rows: list[Row] = []
         for lane, of_lane in samples.items():
             depth = self.depth[lane]
-            batches = cut(self.edge, lane, of_lane, depth.seq if depth.is_short else None)
+            # What has no time yet keeps until it is sent the chance to get one.
+            batches = cut(self.edge, lane, of_lane, depth.seq if depth.is_short and not boot else None)
             rows += [
-                Row(lane, place, each.seq or None, each.samples, now, each.checksum, 0, each.payload)
+                Row(
+                    lane,
+                    place,
+                    each.seq or None,
+                    each.samples,
+                    now,
+                    each.checksum,
+                    0,
+                    each.payload,
+                    boot or None,
+                )
                 for place, each in enumerate(batches, depth.place + 1)
             ]
         return rows

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from edge.dating import FLOOR, Starts, dated_payload
 from edge.packing import fits, joined
 from edge.recent import Stored
 from readings import Lane
@@ -37,6 +38,28 @@ class Row(NamedTuple):
     checksum: int
     level: int
     payload: bytes
+    boot: str | None = None
+    """The boot of the machine that its times are uptimes of, while that is all they are."""
+
+    def dated(self, starts: Starts) -> tuple["Row", int]:
+        """The row with true times, as far as it is known when its boot began, and of how many samples."""
+        start = starts.get(self.boot or "")
+        if start is None:
+            return self, 0
+        payload, samples = dated_payload(self.payload, start)
+        created = self.created + start.at if self.created < FLOOR else self.created
+        row = self._replace(payload=payload, checksum=zlib.crc32(payload), created=created, boot=None)
+        return row, samples
+
+
+class Packed(NamedTuple):
+    """What `pack` did."""
+
+    batches: list[Stored]
+    dated: int
+    """Samples that got their true times."""
+    grown: int
+    """Bytes by which their rows have grown."""
 
 
 @dataclass
@@ -136,12 +159,20 @@ def numbered(
     return found
 
 
-def pack(connection: sqlite3.Connection, edge: str, lane: Lane, depth: Depth, limit: int) -> list[Stored]:
-    """Give numbers to the rows that follow, as many to each as fit into a batch; in a transaction."""
+def pack(
+    connection: sqlite3.Connection, edge: str, lane: Lane, depth: Depth, limit: int, starts: Starts
+) -> Packed:
+    """Give numbers to the rows that follow, as many to each as fit into a batch; in a transaction.
+
+    The last moment to give them true times, for then they may be sent. Uptimes of different boots never share
+    a batch: the normaliser keeps the distances of times in a batch, and these have none.
+    """
     packs: list[list[Row]] = []
+    dated: list[tuple[Row, int, int]] = []
     samples = size = total = 0
-    for row in _rows(connection, lane, depth.numbered, depth.place):
-        if packs and fits(samples, size, row.samples, len(row.payload)):
+    for found in _rows(connection, lane, depth.numbered, depth.place):
+        row, count = found.dated(starts)
+        if packs and packs[-1][-1].boot == row.boot and fits(samples, size, row.samples, len(row.payload)):
             packs[-1].append(row)
             samples, size = samples + row.samples, size + len(row.payload)
         elif len(packs) == limit or total >= _READ_BYTES:
@@ -149,7 +180,13 @@ def pack(connection: sqlite3.Connection, edge: str, lane: Lane, depth: Depth, li
         else:
             packs.append([row])
             samples, size = row.samples, len(row.payload)
+        if row is not found:
+            dated.append((row, count, len(row.payload) - len(found.payload)))
         total += len(row.payload)
+    connection.executemany(
+        "UPDATE batches SET payload = ?, checksum = ?, created = ?, boot = NULL WHERE lane = ? AND place = ?",
+        [(row.payload, row.checksum, row.created, lane, row.place) for row, _, _ in dated],
+    )
     batches = [packed(edge, lane, seq, rows) for seq, rows in enumerate(packs, depth.seq + 1)]
     connection.executemany(
         "INSERT INTO packs VALUES (?, ?, ?, ?, ?)",
@@ -162,12 +199,12 @@ def pack(connection: sqlite3.Connection, edge: str, lane: Lane, depth: Depth, li
         connection.execute(
             "UPDATE lanes SET seq = ?, numbered = ? WHERE lane = ?", (last.seq, last.place, lane)
         )
-    return batches
+    return Packed(batches, sum(count for _, count, _ in dated), sum(grown for _, _, grown in dated))
 
 
 def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Put in new rows; in a transaction."""
-    connection.executemany("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    connection.executemany("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     connection.executemany(
         "UPDATE lanes SET seq = ?2, numbered = ?3 WHERE lane = ?1",
         {row.lane: (row.lane, row.seq, row.place) for row in rows if row.seq is not None}.values(),
@@ -205,7 +242,7 @@ def _rows(connection: sqlite3.Connection, lane: Lane, after: int, upto: int) -> 
     for row in map(
         Row._make,
         connection.execute(
-            "SELECT lane, place, seq, samples, created, checksum, level, payload FROM batches"
+            "SELECT lane, place, seq, samples, created, checksum, level, payload, boot FROM batches"
             " WHERE lane = ? AND place > ? AND place <= ? ORDER BY place",
             (lane, after, upto),
         ),

@@ -20,7 +20,7 @@ from readings import Lane
 from readings.numbers import LIFE_BITS, LIVES_BITS, base_of
 from supervision.locks import InUse, Lock
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 _LASTING: Final = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.ELOOP)
 
 _TABLES: Final = """
@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS batches (        -- what JetStream has not (or not ye
     checksum INTEGER NOT NULL,              -- CRC-32 of the payload
     level INTEGER NOT NULL DEFAULT 0,       -- how often it has been thinned
     payload BLOB NOT NULL,                  -- readings.wire
+    boot TEXT,                              -- boot of the machine whose uptime its times are (edge/dating.py)
     PRIMARY KEY (lane, place)
 );
 CREATE TABLE IF NOT EXISTS packs (          -- rows that are sent together as one batch
@@ -154,18 +155,19 @@ def _upgrade(connection: sqlite3.Connection) -> list[str]:
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'notes'").fetchone():
         return []
     found = connection.execute("SELECT value FROM notes WHERE key = 'format'").fetchone()
-    if found == ("3",):
-        connection.execute("ALTER TABLE packs ADD COLUMN checksum INTEGER")
-    if found not in (("2",), ("3",)):
+    if found not in (("2",), ("3",), ("4",)):
         return []
     connection.execute("UPDATE notes SET value = ? WHERE key = 'format'", (str(FORMAT),))
     if found == ("3",):
+        connection.execute("ALTER TABLE packs ADD COLUMN checksum INTEGER")
+    if found != ("2",):
+        connection.execute("ALTER TABLE batches ADD COLUMN boot TEXT")
         return []
     connection.create_function("crc32", 1, zlib.crc32, deterministic=True)
     for table in ("lanes", "batches"):
         connection.execute(f"ALTER TABLE {table} RENAME TO {table}_2")
     connection.execute("ALTER TABLE taken ADD COLUMN thinned INTEGER NOT NULL DEFAULT 0")
-    columns = "lane, seq, seq, samples, created, crc32(payload), 0, payload"
+    columns = "lane, seq, seq, samples, created, crc32(payload), 0, payload, NULL"
     return [
         "INSERT INTO lanes SELECT lane, base, seq, seq, stored, 0 FROM lanes_2",
         f"INSERT INTO batches SELECT {columns} FROM batches_2",  # noqa: S608 - a constant

@@ -41,6 +41,7 @@ class Safekeeping:
         worker: Executor,
         clock: Callable[[], int] = time.time_ns,
         *,
+        settle: Callable[[Group], Group] = lambda group: group,
         way: Way | None = None,
         pulse: Pulse | None = None,
     ) -> None:
@@ -49,6 +50,8 @@ class Safekeeping:
         self._outbox = outbox
         self._worker = worker
         self._clock = clock
+        self._settle = settle
+        """What gives a group's samples their times, as far as they are known by now."""
         self._way = way
         self._pulse = pulse or Watchdog(0).pulse("safekeeping")
         self._again = 0.0
@@ -59,6 +62,7 @@ class Safekeeping:
 
         When not, the same samples may come again in other groups.
         """
+        group = self._settle(group)
         while True:
             if on_disk and not self._passes_by() and await self._commit(group):
                 return True

@@ -120,15 +120,16 @@ def _places(
 ) -> list[int]:
     """Places of the oldest rows of this level that lie in one past span and follow each other."""
     rows = connection.execute(
-        "SELECT place, created, level FROM batches WHERE lane = ?1 AND place >="
+        "SELECT place, created, level, boot FROM batches WHERE lane = ?1 AND place >="
         " (SELECT min(place) FROM batches WHERE lane = ?1 AND place > ?2 AND level = ?3) ORDER BY place",
         (lane, numbered, level),
     )
     places: list[int] = []
     number = None
-    for place, created, found in rows:
-        number = created // span if number is None else number
-        if found != level or created // span != number or number == now // span:
+    for place, created, found, boot in rows:
+        here = (created // span, boot)  # uptimes of different boots have no span in common
+        number = here if number is None else number
+        if found != level or here != number or here[0] == now // span:
             break
         places.append(place)
     return places
@@ -158,12 +159,12 @@ def _thinned(
     batches = [*cut(edge, lane, kept, None)]
     if len(batches) > len(places):
         return Piece(lane, (first, last), (), Counter())
-    (created,) = connection.execute(
-        "SELECT created FROM batches WHERE lane = ? AND place = ?", (lane, first)
+    created, boot = connection.execute(
+        "SELECT created, boot FROM batches WHERE lane = ? AND place = ?", (lane, first)
     ).fetchone()
     # The last places are kept: the end of the lane's order stays where it is.
     rows = [
-        Row(lane, place, None, each.samples, created, each.checksum, level + 1, each.payload)
+        Row(lane, place, None, each.samples, created, each.checksum, level + 1, each.payload, boot)
         for place, each in zip(places[-len(batches) :], batches, strict=True)
     ]
     return Piece(lane, (first, last), tuple(rows), left_out)

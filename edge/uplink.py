@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import cycle
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import nats
 import nats.errors
@@ -119,6 +119,38 @@ class _LinkLost(Exception):
     """The connection is gone or does not answer. Connect again."""
 
 
+class Clock(Protocol):
+    """What tells the time, nanoseconds since 1970 UTC, as far as it is known (`edge.box_clock`)."""
+
+    @property
+    def knows(self) -> bool:
+        """Whether what it tells is a time."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether telemetry that has no number yet is to wait for the time."""
+
+    def __call__(self) -> int:
+        """The time; before it is known, what stands for it."""
+
+    def core_says(self, now: int) -> None:
+        """The core's clock says `now`."""
+
+
+class MachineClock:
+    """The machine's clock, believed whatever it says."""
+
+    knows = True
+    is_awaited = False
+
+    def __call__(self) -> int:
+        """What the machine's clock says."""
+        return time.time_ns()
+
+    def core_says(self, now: int) -> None:
+        """Nothing depends on it."""
+
+
 class _Refused(Exception):
     """JetStream does not take the batch now. Keep the connection, try again."""
 
@@ -133,6 +165,7 @@ class LaneUplink:
         read: Read,
         bus: Bus,
         *,
+        clock: Clock,
         alarms: "LaneUplink | None" = None,
         pulse: Pulse | None = None,
         people: LinkNews | None = None,
@@ -154,6 +187,8 @@ class LaneUplink:
         """Nothing is in flight."""
         self._settled.set()
         self._holding = False
+        self._clock = clock
+        self._was_held = False
         self._outbox = outbox
         self._read = read
         self._bus = bus
@@ -201,6 +236,24 @@ class LaneUplink:
             log.warning("lane %s: not taken past the outbox: %s", self.lane.value, error)
             return False
         return True
+
+    async def clock_offset(self) -> float | None:
+        """Seconds that the server's clock is ahead of the edge's, which hears of it; None: not learnt now.
+
+        What the server tells a user about itself carries its time; half the round trip is taken off.
+        """
+        if self.client is None:
+            return None
+        asked = self._clock()
+        try:
+            answer = await self.client.request(ABOUT_ME, b"", timeout=2)
+            stamp = datetime.fromisoformat(json.loads(answer.data)["server"]["time"])
+        except (nats.errors.Error, TimeoutError, ValueError, KeyError, TypeError):
+            return None
+        now = self._clock()
+        offset = stamp.timestamp() - (asked + now) / 2e9
+        self._clock.core_says(now + round(offset * 1e9))
+        return offset
 
     async def settle(self) -> None:
         """Send nothing more, and wait until what is in flight is confirmed: it need not be sent again."""
@@ -262,7 +315,10 @@ class LaneUplink:
                 error_cb=self._on_error,
                 **self._bus.options(self._outbox.edge),
             )
-            self.client, self._lost, self.up = client, "", True
+            self.client, self._lost = client, ""
+            if not self._clock.knows:  # a moment now, and what waits has its true times
+                await self.clock_offset()
+            self.up = True
             self.connected.set()
             self._tell(None)
             stream = client.jetstream()
@@ -290,7 +346,7 @@ class LaneUplink:
         depth = self._outbox.depth
         self._sent = depth[self.lane].stored
         self._repeated = self._published
-        self._live_from = time.time_ns() - OUTAGE_GRACE
+        self._live_from = self._clock() - OUTAGE_GRACE
         try:
             while True:
                 self._pulse.beat()
@@ -335,6 +391,12 @@ class LaneUplink:
             or self._outbox.depth[self.lane].place <= self._sent
         ):
             return ()
+        is_new = self._sent >= self._outbox.depth[self.lane].numbered
+        if is_new and self.lane is not Lane.ALARM and self._clock.is_awaited:
+            self._was_held = True
+            return ()
+        if self._was_held:  # what waited is no longer live
+            self._live_from, self._was_held = self._clock() - OUTAGE_GRACE, False
         try:
             found = await self._read(self.lane, self._sent, room)
         except OutboxUnavailable as error:
@@ -455,10 +517,12 @@ class Uplink:
         bus: Bus,
         watchdog: Watchdog | None = None,
         people: LinkNews | None = None,
+        clock: Clock | None = None,
     ) -> None:
         watchdog = watchdog or Watchdog(0)
+        clock = clock or MachineClock()
         alarms = LaneUplink(
-            Lane.ALARM, outbox, read, bus, pulse=watchdog.pulse("uplink alarm"), people=people
+            Lane.ALARM, outbox, read, bus, clock=clock, pulse=watchdog.pulse("uplink alarm"), people=people
         )
         self.lanes = {
             Lane.ALARM: alarms,
@@ -467,6 +531,7 @@ class Uplink:
                 outbox,
                 read,
                 bus,
+                clock=clock,
                 alarms=alarms,
                 pulse=watchdog.pulse("uplink telemetry"),
                 people=people,
@@ -505,17 +570,5 @@ class Uplink:
             await lane.settle()
 
     async def clock_offset(self) -> float | None:
-        """Seconds that the server's clock is ahead of this edge's; None when it cannot be learnt now.
-
-        What the server tells a user about itself carries its time; half the round trip is taken off.
-        """
-        client = self.lanes[Lane.ALARM].client
-        if client is None:
-            return None
-        asked = time.time_ns()
-        try:
-            answer = await client.request(ABOUT_ME, b"", timeout=2)
-            stamp = datetime.fromisoformat(json.loads(answer.data)["server"]["time"])
-        except (nats.errors.Error, TimeoutError, ValueError, KeyError, TypeError):
-            return None
-        return stamp.timestamp() - (asked + time.time_ns()) / 2e9
+        """Seconds that the core's clock is ahead of this edge's; None when it cannot be learnt now."""
+        return await self.lanes[Lane.ALARM].clock_offset()

@@ -20,7 +20,7 @@ _BLOCK: Final = 256
 _PATIENCE: Final = 200
 """Blocks without any row after which there are none, where the file cannot say how many there are."""
 _ROW: Final = (
-    "SELECT lane, place, seq, samples, created, checksum, level, payload FROM batches WHERE rowid = ?"
+    "SELECT lane, place, seq, samples, created, checksum, level, payload, boot FROM batches WHERE rowid = ?"
 )
 
 

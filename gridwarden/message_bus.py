@@ -16,7 +16,7 @@ from ingest.disk import space_of
 from ingest.doorkeeper import Doorkeeper
 from ingest.nats_config import ServerPorts
 from ingest.nats_files import ServerError
-from ingest.nats_server import NatsServer
+from ingest.nats_server import ROOM_BYTES, NatsServer
 from ingest.status import ask
 from supervision.ending import end
 
@@ -28,8 +28,6 @@ HEALTH_SECONDS: Final = 1.0
 ILL_SECONDS: Final = 3.0
 """It says so long that it cannot go on before it is started again; longer each time."""
 LONGEST_ILLNESS: Final = 60.0
-ROOM_BYTES: Final = 1 << 20
-"""Without so much room on its disk it would only fall ill again."""
 
 
 class MessageBus:

@@ -21,6 +21,8 @@ from readings.subjects import readings_stream, samples_stream
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS: Final = 0.25
+HASTE_SECONDS: Final = 0.05
+"""While there is little room: the reserve must be given up before the bus meets a full disk."""
 LIMIT_SECONDS: Final = 1.0
 _STREAMS: Final = (samples_stream(Lane.TELEMETRY), readings_stream(Lane.TELEMETRY))
 
@@ -52,7 +54,8 @@ class FloorKeeper:
             if loop.time() >= limit_at and (self._limited or self.gates[Lane.TELEMETRY].closed):
                 await self._limit_streams()
                 limit_at = loop.time() + LIMIT_SECONDS
-            await asyncio.sleep(LOOK_SECONDS)
+            ample = self._watch.state.room is Room.AMPLE
+            await asyncio.sleep(LOOK_SECONDS if ample else HASTE_SECONDS)
 
     def _turn(self, state: DiskState) -> None:
         gate = self.gates[Lane.TELEMETRY]

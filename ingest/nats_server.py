@@ -29,6 +29,8 @@ from supervision.parent import die_with
 
 OLDEST: Final = (2, 10, 4)
 """The first that can begin a connection with TLS."""
+ROOM_BYTES: Final = 1 << 20
+"""Without so much room on its disk a server that is ill would only fall ill again."""
 
 _STOP_LIMIT: Final = 10.0
 _RELOAD_LIMIT: Final = 20.0

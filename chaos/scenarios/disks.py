@@ -1,13 +1,19 @@
 """Disks that are full, files that are spoilt, and a fire meanwhile."""
 
 import asyncio
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from chaos.files import spoil
 from chaos.fire import Fire
 from chaos.outcome import Outcome
-from chaos.small_disk import MEGABYTE, small_disk
+from chaos.small_disk import MEGABYTE, SmallDisk, small_disk
 from chaos.stage import Stage
 from chaos.world import Layout, World
+from ingest.nats_server import ROOM_BYTES
+from supervision.ending import end
 
 EDGES = ("binhu-east", "binhu-west")
 _SPOILT = 3
@@ -23,7 +29,7 @@ async def full_core(stage: Stage) -> None:
     before = stage.dice.between("seconds before", 1.0, 3.0)
     with small_disk(stage.folder / "disk", 200 * MEGABYTE) as disk:
         homes = {"core": disk.folder / "core", "bus": disk.folder / "nats"}
-        async with stage.world(homes=homes) as world:
+        async with stage.world(homes=homes) as world, _service_manager(stage, world, disk):
             fires = [Fire(world, edge) for edge in EDGES]
             await _loads(stage, world, fires)
             await asyncio.sleep(before)
@@ -34,13 +40,7 @@ async def full_core(stage: Stage) -> None:
             await _burn(stage.outcome, fires[1], "full: smoke to case, s")
             await asyncio.sleep(3)
             await stage.mend(world, disk.clear)
-            await asyncio.sleep(_ILL)
-            if not await world.parts["nats"].ready(world.parts["nats"]):
-                # JetStream fails until it is started again, and says so: its service manager does that
-                stage.note("the bus stayed ill after the disk had room again and was restarted")
-                await world.parts["nats"].stop()
-                await world.parts["nats"].start()
-            await asyncio.sleep(3)
+            await asyncio.sleep(2 * _ILL)  # time to be started again, should it be ill
 
 
 async def full_edge(stage: Stage) -> None:
@@ -120,6 +120,38 @@ async def spoilt(stage: Stage) -> None:
         await fire.is_a_case()
     if not stage.outcome.reported:
         stage.fault("the edge reported no loss: the spoilt pages held nothing, or it has not noticed")
+
+
+@asynccontextmanager
+async def _service_manager(stage: Stage, world: World, disk: SmallDisk) -> AsyncIterator[None]:
+    """Meanwhile start the bus again when it says that it is ill and its disk has room for it.
+
+    A stream that met a full disk fails until then (docs/decisions/0011); the units in ``deploy/`` and
+    ``gridwarden up`` do the same.
+    """
+
+    async def mind() -> None:
+        bus = world.parts["nats"]
+        ill_since = math.inf
+        while True:
+            await asyncio.sleep(0.5)
+            if await bus.ready(bus) or disk.free < ROOM_BYTES:
+                ill_since = math.inf
+                continue
+            ill_since = min(ill_since, time.monotonic())
+            if time.monotonic() - ill_since >= _ILL:
+                stage.note("the bus fell ill of the full disk and was started again")
+                await bus.stop()
+                await bus.start()
+                ill_since = math.inf
+
+    minding = asyncio.create_task(mind())
+    try:
+        yield
+    finally:
+        await end([minding])
+        if not minding.cancelled():
+            minding.result()
 
 
 async def _loads(stage: Stage, world: World, fires: list[Fire]) -> None:

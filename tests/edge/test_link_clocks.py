@@ -1,20 +1,26 @@
-"""A box whose clock is wrong, on the real link: 1970 does no harm, decades ahead are told."""
+"""A box whose clock is wrong, on the real link: what it reads in 1970 is dated, decades ahead are told."""
 
+import asyncio
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from nats.js.errors import NotFoundError
 
 from ingest.bus import Bus
 from ingest.nats_config import ServerPorts
 from ingest.nats_server import NatsServer
 from links.folder import own_key, write_link
+from readings import Lane, Sample, wire
+from readings.subjects import samples_stream
 from tests.conftest import free_port
 from tests.edge.conftest import ROOT, until, wire_up
 
@@ -30,16 +36,26 @@ def core(tmp_path: Path) -> Iterator[NatsServer]:
         enrolments.admit("e1", own_key(folder).public, time.time_ns())
     authority = server.files.authority().pem
     write_link(folder, "e1", server.url, authority_pem=authority, server_name=server.server_name)
-    server.start()
     yield server
     server.stop()
 
 
-@pytest.fixture
-async def bus(core: NatsServer) -> AsyncIterator[Bus]:
+async def everything(core: NatsServer, lane: Lane, wanted: Callable[[Sample], bool]) -> list[Sample]:
+    """The samples of `lane` in the core's stream, as soon as one of them is `wanted`."""
     async with await Bus.connect(core.url, core.credentials("core")) as bus:
         await bus.ensure_streams()
-        yield bus
+        found: list[Sample] = []
+        at = 1
+        async with asyncio.timeout(60):
+            while not any(map(wanted, found)):
+                try:
+                    message = await bus.jetstream.get_msg(samples_stream(lane), at)
+                except NotFoundError:
+                    await asyncio.sleep(0.1)
+                else:
+                    at += 1
+                    found += wire.decode_samples(message.data or b"").samples
+        return found
 
 
 @pytest.fixture
@@ -69,15 +85,51 @@ def start(tmp_path: Path, site: Path) -> Iterator[Callable[[str], Path]]:
         process.wait(20)
 
 
-async def test_a_box_without_a_clock_battery_reaches_its_core(bus: Bus, start: Callable[[str], Path]) -> None:
+async def test_a_box_without_a_clock_battery_dates_what_it_read_before_it_knew_the_time(
+    core: NatsServer, start: Callable[[str], Path], tmp_path: Path
+) -> None:
+    began = time.time_ns()
     log = start("1970-01-01 00:00:20")
-    stored = 0
-    deadline = time.monotonic() + 40
-    while not stored:
-        assert time.monotonic() < deadline, log.read_text()
-        stored = (await bus.jetstream.stream_info("SAMPLES_TELEMETRY")).state.messages
+    outbox = tmp_path / "data" / "e1" / "outbox.db"
+    await until(lambda: _waiting(outbox) >= 1, "it reads without a link and without the time")
+    before = time.time_ns()
+    core.start()
+
+    def is_dated(sample: Sample) -> bool:
+        return sample.point == "dated" and isinstance(sample.value, int) and sample.value > 0
+
+    samples = await everything(core, Lane.TELEMETRY, is_dated)
+    ended = time.time_ns()
+    assert [s for s in samples if not began <= s.taken <= ended] == []
+    assert samples[0].taken <= before, "what was read before the link has the time when it was read"
+    assert "which cannot be" in log.read_text()
+    assert "The core says that it is 20" in log.read_text()
 
 
-async def test_a_clock_that_is_decades_ahead_is_named(bus: Bus, start: Callable[[str], Path]) -> None:
+async def test_its_alarms_have_true_times_too_once_there_is_a_core(
+    core: NatsServer, start: Callable[[str], Path]
+) -> None:
+    began = time.time_ns()
+    core.start()
+    start("1970-01-01 00:00:20")
+    samples = await everything(core, Lane.ALARM, lambda sample: sample.point == "clock_wrong")
+    ended = time.time_ns()
+    assert [s.value for s in samples if s.point == "clock_wrong"] == [True]
+    assert [s for s in samples if not began <= s.taken <= ended] == []
+
+
+async def test_a_clock_that_is_decades_ahead_is_named(core: NatsServer, start: Callable[[str], Path]) -> None:
+    core.start()
     log = start("2070-01-01 00:00:20")
     await until(lambda: "clock is wrong: it says 2070-01-01 00:00" in log.read_text(), "it names the clock")
+
+
+def _waiting(outbox: Path) -> int:
+    if not outbox.exists():
+        return 0
+    with closing(sqlite3.connect(f"file:{outbox}?mode=ro", uri=True)) as reader:
+        try:
+            (found,) = reader.execute("SELECT count(*) FROM batches WHERE lane = 'telemetry'").fetchone()
+        except sqlite3.OperationalError:  # its tables are not made yet
+            return 0
+    return int(found)
