@@ -24,6 +24,42 @@ class ClockLimits:
     """A device's time further than this behind its edge is wrong, however long it buffered."""
 
 
+CLOCK_WINDOW: Final = 600 * SECOND
+"""A device's clock is judged by what it said in this window and in the one before."""
+
+
+class DeviceClock:
+    """How far a device's clock is ahead of its edge's, by what it sends.
+
+    A sample comes after what it tells of, by the way to the edge and by as long as the device kept it. So the
+    edge sees ``device time - edge time = offset - delay``, with a delay that is never negative: the highest
+    difference is the best estimate, and it is right as soon as the device sends one thing at once.
+    """
+
+    __slots__ = ("_before", "_best", "_until")
+
+    def __init__(self) -> None:
+        self._before: int | None = None
+        self._best: int | None = None
+        self._until = 0
+
+    def see(self, time: int, taken: int) -> None:
+        """The device said at `time`, by its clock, what the edge had at `taken`, by its own."""
+        ahead = time - taken
+        if taken >= self._until:
+            just_before = taken < self._until + CLOCK_WINDOW
+            self._before = self._best if just_before else None
+            self._best, self._until = ahead, taken + CLOCK_WINDOW
+        elif self._best is None or ahead > self._best:
+            self._best = ahead
+
+    @property
+    def offset(self) -> int | None:
+        """ns that it is ahead (negative: behind) of its edge's clock; None when it tells no time."""
+        known = [each for each in (self._before, self._best) if each is not None]
+        return max(known, default=None)
+
+
 def event_time(
     limits: ClockLimits, time: int, taken: int, received: int, newest_taken: int
 ) -> tuple[int, bool]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final, NamedTuple, Protocol
 
-from ingest.clocks import ClockLimits, event_time
+from ingest.clocks import SECOND, ClockLimits, DeviceClock, event_time
 from ingest.conversion import Convert, Unusable, compile_point
 from ingest.quarantine import Quarantined, Reason
 from ingest.series_marks import REMEMBERED, Mark, Marks, Seen
@@ -82,13 +82,14 @@ class Normalised:
 class _Channel:
     """One native point of one source in one unit, resolved."""
 
-    __slots__ = ("convert", "device", "last", "mark", "point", "received")
+    __slots__ = ("clock", "convert", "device", "last", "mark", "point", "received")
 
-    def __init__(self, device: str, point: str, convert: Convert, mark: Mark) -> None:
+    def __init__(self, device: str, point: str, convert: Convert, mark: Mark, clock: DeviceClock) -> None:
         self.device = device
         self.point = point
         self.convert = convert
         self.mark = mark
+        self.clock = clock
         self.last: Sample | None = None
         """What came last, as it came: for people who look at a device's wire."""
         self.received = 0
@@ -130,6 +131,8 @@ class Normaliser:
         self._channels: dict[tuple[str, Lane], _Channels] = {}
         self._devices: dict[str, dict[str, str]] = {}
         """Device ids by edge and source."""
+        self._clocks: dict[str, DeviceClock] = {}
+        """By device."""
 
     def set_site(self, site: Registry) -> None:
         """Use `site` from the next batch on."""
@@ -171,6 +174,8 @@ class Normaliser:
             taken = sample.taken
             time = taken
             if sample.time or not oldest <= taken <= latest:
+                if sample.time and taken >= oldest:
+                    channel.clock.see(sample.time, taken)
                 newest = newest or max(other.taken for other in batch.samples)
                 time, suspect = event_time(limits, sample.time, taken, received, newest)
                 if suspect:
@@ -220,6 +225,17 @@ class Normaliser:
         ]
         return sorted(found, key=lambda last: (last.lane, last.sample.point))
 
+    def clock_offsets(self) -> dict[str, float]:
+        """Seconds that each device's clock is ahead of its edge's, for those that tell a time.
+
+        As far as is known since this normaliser began.
+        """
+        return {
+            device: offset / SECOND
+            for device, clock in self._clocks.items()
+            if (offset := clock.offset) is not None
+        }
+
     def _open(self, channels: _Channels, edge: str, lane: Lane, sample: Sample) -> _Channel:
         """Resolve the sample's source, point and unit; raises `_Refused` (which is not kept: a rogue
         edge could invent names without end)."""
@@ -254,7 +270,9 @@ class Normaliser:
                     {"native": sample.unit or point.native_unit, "canonical": point.unit},
                 ),
             ) from None
-        channel = _Channel(device.id, point.name, convert, self._marks[lane].of(device.id, point.name))
+        mark = self._marks[lane].of(device.id, point.name)
+        clock = self._clocks.setdefault(device.id, DeviceClock())
+        channel = _Channel(device.id, point.name, convert, mark, clock)
         channels[source, native, sample.unit] = channel
         return channel
 

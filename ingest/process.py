@@ -191,7 +191,16 @@ class _Ingest:
             return {"revision": self.folder.revision}
 
         async def last_samples(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-            found = normaliser.last_samples(str(arguments.get("device", "")))
-            return {"samples": msgspec.to_builtins(found)}
+            device = str(arguments.get("device", ""))
+            found = msgspec.to_builtins(normaliser.last_samples(device))
+            return {"samples": found, "clock_offset": normaliser.clock_offsets().get(device)}
 
-        return {"hello": hello, "last_samples": last_samples, COMMAND: quarantine.command}
+        async def clock_offsets(_: Mapping[str, Any]) -> Mapping[str, Any]:
+            return {"offsets": normaliser.clock_offsets()}
+
+        return {
+            "hello": hello,
+            "last_samples": last_samples,
+            "clock_offsets": clock_offsets,
+            COMMAND: quarantine.command,
+        }

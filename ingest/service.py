@@ -76,6 +76,10 @@ class NormaliserService:
         """Use `site` from the next batch on."""
         self._normaliser.set_site(site)
 
+    def clock_offsets(self) -> dict[str, float]:
+        """See `ingest.normaliser.Normaliser.clock_offsets`."""
+        return self._normaliser.clock_offsets()
+
     def last_samples(self, device: str) -> list[LastSample]:
         """See `ingest.normaliser.Normaliser.last_samples`."""
         return self._normaliser.last_samples(device)

@@ -1,6 +1,7 @@
 /** Readings and the platform's own figures for development. */
 import type {
   Books,
+  Clocks,
   Device,
   DeviceDetail,
   Quarantined,
@@ -137,6 +138,7 @@ export function samples(world: World, device: Device): Sample[] {
     lane: one.lane,
     edge: device.edge,
     device_time: null,
+    clock_offset_seconds: null,
     edge_time: one.time,
     received: one.time,
   }));
@@ -216,6 +218,27 @@ export const system = {
       processes: [
         { name: "gateway", pid: 4121, memory_bytes: 1.74e8, cpu_percent: 7.4 },
         { name: "ingest", pid: 4120, memory_bytes: 1.12e8, cpu_percent: 4.0 },
+      ],
+    };
+  },
+  clocks(): Clocks {
+    return {
+      compared: 212,
+      tolerance_seconds: 5,
+      off: 2,
+      items: [
+        {
+          device: "camera-3",
+          place_name: { zh: "东门", en: "East gate" },
+          edge: "edge-1",
+          offset_seconds: -86.4,
+        },
+        {
+          device: "door-7",
+          place_name: { zh: "西门", en: "West gate" },
+          edge: "edge-2",
+          offset_seconds: 6.2,
+        },
       ],
     };
   },

@@ -166,6 +166,8 @@ function answer(
       return series(world, query);
     case "system":
       return system.system(world.start);
+    case "clocks":
+      return system.clocks();
     case "books":
       return system.books();
     case "quarantine":

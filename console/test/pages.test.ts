@@ -9,6 +9,7 @@ import { acting } from "../src/app/acting.svelte";
 import { prefs } from "../src/app/prefs.svelte";
 import { site } from "../src/app/site.svelte";
 import Answers from "../src/overview/Answers.svelte";
+import ClockPanel from "../src/system/ClockPanel.svelte";
 import { makeSite } from "../dev/community.ts";
 import { alarm } from "./samples";
 
@@ -53,6 +54,29 @@ describe("the overview's answers", () => {
     expect(screen.getByText("critical alarm")).toBeTruthy();
     expect(screen.getByText("cases not accepted")).toBeTruthy();
     expect(screen.getByText("devices silent")).toBeTruthy();
+  });
+});
+
+describe("the device clocks", () => {
+  const clock = { device: "camera-3", place_name: { zh: "东门", en: "East gate" }, edge: "edge-1" };
+
+  it("name those that are off, and how far", () => {
+    const items = [
+      { ...clock, offset_seconds: -86.4 },
+      { ...clock, device: "door-7", offset_seconds: 6.2 },
+    ];
+    render(ClockPanel, { clocks: { compared: 212, tolerance_seconds: 5, off: 2, items } });
+    expect(screen.getByText("2 of 212 off")).toBeTruthy();
+    expect(screen.getByText(/behind/).textContent).toContain("1 min");
+    expect(screen.getByText(/ahead/).textContent).toContain("6 s");
+  });
+
+  it("say that all are right, or that none is known", async () => {
+    const none = { compared: 0, tolerance_seconds: 5, off: 0, items: [] };
+    const { rerender } = render(ClockPanel, { clocks: none });
+    expect(screen.getByText("No device has told a time yet")).toBeTruthy();
+    await rerender({ clocks: { ...none, compared: 3 } });
+    expect(screen.getByText(/^3 devices tell a time/)).toBeTruthy();
   });
 });
 

@@ -288,6 +288,12 @@ async def system(view: Viewing, language: Language) -> schemas.SystemOut:
     return await view.system.show(language)
 
 
+@router.get("/clocks", summary="The clocks of devices", tags=["system"])
+async def clocks(view: Viewing, limit: Limit = 50) -> schemas.ClocksOut:
+    """How far each device's own clock is from its edge's; those that are off, the most wrong first."""
+    return await view.system.clocks(limit)
+
+
 @router.get("/books", summary="The books", tags=["system"])
 async def books(view: Viewing, language: Language, limit: Limit = 50) -> schemas.BooksOut:
     """Taken = waiting + in stream + stored + quarantined + dropped + duplicates, by edge, lane and device."""

@@ -270,8 +270,9 @@ async def test_the_live_route_resumes_and_ends_with_the_feed(gateway: Gateway) -
 async def test_a_devices_last_samples_are_shown_as_they_came(gateway: Gateway) -> None:
     taken = Sample("z2m/kitchen", "smoke", float("nan"), NOW, 0, "mV")
     last = LastSample("e1", Lane.ALARM, NOW + SECOND, "smoke", taken)
-    gateway.ingest["last_samples"] = {"samples": msgspec.to_builtins([last])}
+    gateway.ingest["last_samples"] = {"samples": msgspec.to_builtins([last]), "clock_offset": 3.5004}
     (found,) = await gateway.get("devices/s1/samples")
+    assert found["clock_offset_seconds"] == 3.5
     assert (found["native"], found["value"], found["unit"]) == ("smoke", None, "mV")
     assert found["device_time"] is None
     assert found["edge_time"] < found["received"]
@@ -281,6 +282,25 @@ async def test_a_devices_last_samples_are_shown_as_they_came(gateway: Gateway) -
 async def test_an_ingest_that_does_not_answer_is_said_to_be_so(gateway: Gateway) -> None:
     gateway.ingest["last_samples"] = BusUnavailable("nobody answers")
     problem = await gateway.get("devices/s1/samples", status=503)
+    assert "nobody answers" in problem["detail"]
+
+
+async def test_device_clocks_that_are_off_are_listed_the_most_wrong_first(gateway: Gateway) -> None:
+    gateway.ingest["clock_offsets"] = {"offsets": {"s1": -6.0, "s2": 40.25, "gone": 1e9}}
+    clocks = await gateway.get("clocks")
+    assert [row["device"] for row in clocks["items"]] == ["s2", "s1"]
+    assert [row["offset_seconds"] for row in clocks["items"]] == [40.25, -6.0]
+    assert (clocks["compared"], clocks["off"]) == (2, 2)
+    short = await gateway.client.get("/api/v1/clocks", params={"limit": 1})
+    assert short.json()["items"] == clocks["items"][:1]
+    gateway.ingest["clock_offsets"] = {"offsets": {"s1": -4.9}}
+    clocks = await gateway.get("clocks")
+    assert (clocks["compared"], clocks["off"], clocks["items"]) == (1, 0, [])
+
+
+async def test_device_clocks_of_an_ingest_that_does_not_answer_are_not_made_up(gateway: Gateway) -> None:
+    gateway.ingest["clock_offsets"] = BusUnavailable("nobody answers")
+    problem = await gateway.get("clocks", status=503)
     assert "nobody answers" in problem["detail"]
 
 

@@ -13,6 +13,7 @@ export type CaseAction = Schemas["CaseAction"];
 export type Action = Schemas["ActionOut"];
 export type Change = Schemas["Change"];
 export type Condition = Schemas["Condition"];
+export type Clocks = Schemas["ClocksOut"];
 export type Device = Schemas["DeviceOut"];
 export type DeviceDetail = Schemas["DeviceDetail"];
 export type DeviceState = Schemas["DeviceState"];

@@ -11,6 +11,11 @@ export const moment = (at: string | number, seconds = false) =>
 export const fullMoment = (at: string | number) => format.fullMoment(at, prefs.language, site.timezone);
 export const relative = (at: string | number) => format.relative(at, clock.now, prefs.language);
 export const duration = (ms: number) => format.duration(ms, prefs.language);
+/** How a clock stands: `3 min behind`. */
+export const clockOffset = (seconds: number) =>
+  t(seconds < 0 ? "device.clockBehind" : "device.clockAhead", {
+    duration: duration(Math.abs(seconds) * 1000),
+  });
 export const stopwatch = (ms: number) => format.stopwatch(ms, prefs.language);
 export const number = (value: number, digits?: number) => format.number(value, prefs.language, digits);
 export const bytes = (value: number) => format.bytes(value, prefs.language);

@@ -111,6 +111,9 @@ class SampleOut(Schema):
     lane: Lane
     edge: str
     device_time: datetime | None = Field(description="By the device's clock; none: it has none.")
+    clock_offset_seconds: float | None = Field(
+        description="How far the device's clock is ahead of its edge's, as estimated; none: unknown."
+    )
     edge_time: datetime = Field(description="When the driver had it, by the edge's clock.")
     received: datetime = Field(description="When it reached the core.")
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from gateway.api.schemas.base import Schema
+from gateway.api.schemas.base import Schema, Text
 from readings.lanes import Lane
 
 
@@ -48,6 +48,24 @@ class EdgeOut(Schema):
     cpu_temperature: float | None
     disk_free_bytes: float | None
     devices: int
+
+
+class DeviceClockOut(Schema):
+    """A device whose own clock differs from its edge's."""
+
+    device: str
+    place_name: Text
+    edge: str
+    offset_seconds: float = Field(description="How far it is ahead; negative: behind.")
+
+
+class ClocksOut(Schema):
+    """The clocks of devices that tell a time, each against its edge's."""
+
+    compared: int = Field(description="Devices that have told a time since the ingest process began.")
+    tolerance_seconds: float = Field(description="Those that differ by more are listed.")
+    off: int = Field(description="How many differ by more.")
+    items: list[DeviceClockOut] = Field(description="They, the most wrong first.")
 
 
 class BookRow(Schema):

@@ -53,7 +53,7 @@ class Views:
         self.devices = DeviceViews(context, ingest)
         self.alarms = AlarmViews(context, command)
         self.cases = CaseViews(context, act)
-        self.system = SystemViews(context, status)
+        self.system = SystemViews(context, status, ingest)
         self.quarantine = QuarantineViews(context, data, ingest)
 
     def take_site(self, showing: Showing, revision: str) -> None:

@@ -161,7 +161,8 @@ class DeviceViews:
             raise Unavailable(
                 Message(N_("The ingest process does not answer: {reason}"), {"reason": error})
             ) from error
-        return [_sample(last) for last in msgspec.convert(answer["samples"], list[LastSample])]
+        offset = answer.get("clock_offset")
+        return [_sample(last, offset) for last in msgspec.convert(answer["samples"], list[LastSample])]
 
     async def series(
         self, device_id: str, point_id: str, start: datetime | None, end: datetime | None, buckets: int | None
@@ -193,7 +194,7 @@ class DeviceViews:
         )
 
 
-def _sample(last: LastSample) -> schemas.SampleOut:
+def _sample(last: LastSample, clock_offset: float | None) -> schemas.SampleOut:
     sample = last.sample
     return schemas.SampleOut(
         point=last.point,
@@ -205,6 +206,7 @@ def _sample(last: LastSample) -> schemas.SampleOut:
         lane=last.lane,
         edge=last.edge,
         device_time=maybe_instant(sample.time or None),
+        clock_offset_seconds=None if clock_offset is None else round(clock_offset, 3),
         edge_time=instant(sample.taken),
         received=instant(last.received),
     )
