@@ -522,7 +522,13 @@ def chaos(
     quick: Annotated[
         bool, typer.Option("--quick", help=_("Fewer blows and smaller loads, as the test suite has them."))
     ] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help=_("Write the results here."))] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json",
+            help=_("Write the results here; those of other scenarios in it stay, and are in the report."),
+        ),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help=_("Write the table and what is behind it here (Markdown)."))
     ] = None,

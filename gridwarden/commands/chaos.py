@@ -45,6 +45,7 @@ def run(
     for file in (json_file, report):
         if file is not None and not file.absolute().parent.is_dir():
             stop(tell("{folder} does not exist", folder=file.absolute().parent))
+    earlier = _earlier(json_file)
     console, machine = Console(), this_machine()
     if not console.is_terminal:
         console.width = WIDTH  # in a file, the table needs no folding to 80 columns
@@ -63,17 +64,26 @@ def run(
     show_outcomes(console, outcomes)
     passed = all(outcome.passed for outcome in outcomes)
     try:
-        if json_file is not None and json_file.exists():
-            outcomes = with_earlier(outcomes, read_json(json_file))
+        outcomes = with_earlier(outcomes, earlier)
         if json_file is not None:
             write_json(json_file, machine, outcomes)
         if report is not None:
             write_report(report, machine, outcomes)
     except OSError as error:
         stop(tell("{file} cannot be written: {reason}", file=error.filename, reason=error.strerror or error))
-    except ValueError as error:
-        stop(tell("{file} is no record of such runs: {reason}", file=json_file, reason=error))
     return 0 if passed else FAILED
+
+
+def _earlier(file: Path | None) -> Sequence[Outcome]:
+    """What the file that will be written has of other runs: it stays. Looked at before hours go by."""
+    if file is None or not file.exists():
+        return ()
+    try:
+        return read_json(file)
+    except OSError as error:
+        stop(tell("{file} cannot be read: {reason}", file=file, reason=error.strerror or error))
+    except ValueError as error:
+        stop(tell("{file} is no record of such runs: {reason}", file=file, reason=error))
 
 
 def _list() -> None:

@@ -64,3 +64,12 @@ def test_a_value_in_quarantine_is_accounted_for_once():
 def test_no_more_may_be_missing_than_an_edge_says_that_it_thinned():
     assert compare("t", told(1.0, 2.0, 3.0), kept(3.0), thinned=2).clean
     assert compare("t", told(1.0, 2.0, 3.0), kept(3.0), thinned=1).lost == 1
+
+
+def test_what_an_edge_says_that_it_gave_up_is_accounted_for_up_to_that_number():
+    found = compare("t", told(1.0, 2.0, 3.0), kept(1.0), thinned=1)
+    assert (found.thinned, found.lost) == (1, 1)
+    found = compare("t", told(1.0, 2.0, 3.0), kept(1.0), thinned=1, reported=1)
+    assert (found.thinned, found.reported, found.lost) == (1, 1, 0)
+    found = compare("t", told(1.0), kept(1.0), thinned=5, reported=5)
+    assert (found.thinned, found.reported) == (0, 0), "what is there was not given up"
