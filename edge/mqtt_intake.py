@@ -20,20 +20,22 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edge.deliveries import digest
 from edge.intake import Broker, DriverContext, DriverFailed, Intake
 from edge.json_payload import Malformed
 from edge.mqtt_socket import BufferedClient, BufferedSocket
+from language import N_
+from links.addresses import is_loopback
 from links.secret_files import SecretExposed, read_secret
 from readings import Sample
-from registry.model import Model
+from registry.model import Invalid, Model
 
 PAUSE_MESSAGES: Final = 300
 PAUSE_BYTES: Final = 8 * 1024 * 1024
@@ -62,7 +64,24 @@ class MqttSettings(Model):
     client_id: str = Field(
         "", description="Name of the session at the broker; empty: gridwarden-EDGE-CONNECTION."
     )
+    clear_text: bool = Field(
+        False, description="The broker knows no TLS: let the password go over the network readable."
+    )
     keepalive: int = Field(30, ge=5, le=3600, description="Seconds between signs of life.")
+
+    @model_validator(mode="after")
+    def _credentials_need_tls(self) -> Self:
+        where = urlsplit(self.broker)
+        exposed = where.scheme == "mqtt" and not is_loopback(where.hostname or "")
+        if exposed and self.username and not self.clear_text:
+            raise Invalid(
+                N_(
+                    "{broker} would carry the password in clear text: use mqtts://, or, where the broker"
+                    " knows no TLS, set `clear_text: true`"
+                ),
+                broker=self.broker,
+            )
+        return self
 
     def address(self, default: Broker) -> Broker:
         """The broker to use, its password read; raises `DriverFailed` when that cannot be read."""

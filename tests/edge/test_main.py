@@ -43,6 +43,29 @@ def test_every_mistake_in_a_connections_settings_is_told_with_its_line(site, tmp
     assert any("e1.yaml:11" in line and "did you mean `broker`" in line for line in found)
 
 
+@pytest.mark.parametrize(
+    ("settings", "refused"),
+    [
+        ("broker: 'mqtt://10.0.0.5', username: sensors", True),
+        ("broker: 'mqtt://localhost.example.org:1883', username: sensors", True),
+        ("broker: 'mqtts://10.0.0.5', username: sensors", False),
+        ("broker: 'mqtt://127.0.0.1:1883', username: sensors", False),
+        ("broker: 'mqtt://10.0.0.5'", False),
+        ("broker: 'mqtt://10.0.0.5', username: sensors, clear_text: true", False),
+    ],
+)
+def test_a_password_does_not_go_over_the_network_readable_unless_the_site_says_so(
+    site, tmp_path, settings, refused
+):
+    wire_up(site, f"- {{id: z2m, driver: zigbee2mqtt, settings: {{{settings}}}}}", "d1,z2m-smoke,z2m,x\n")
+    if refused:
+        (found,) = problems(site, tmp_path)
+        assert "e1.yaml" in found
+        assert "clear text" in found
+    else:
+        load_installation(site, "e1", tmp_path, Bus(NOWHERE))
+
+
 def test_a_device_that_its_driver_cannot_read_is_told(site, tmp_path):
     wire_up(site, "- {id: rs, driver: modbus-rtu, settings: {port: ttyS0}}", "d1,z2m-smoke,rs,1\n")
     assert any("modbus" in line for line in problems(site, tmp_path))
