@@ -28,6 +28,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "kill-all": Scenario(kills.everything, N_("kill -9 of any process, several at once")),
     "cut": Scenario(links.cut, N_("links reset and refused, again and again")),
     "slow": Scenario(links.slow, N_("links with 300 ms delay and 64 kB/s")),
+    "corrupt": Scenario(links.corrupt, N_("bits turned over on the way, behind the checksums of TCP")),
     "silence": Scenario(links.silence, N_("a link that goes silent for 25 s")),
     "long-silence": Scenario(links.long_silence, N_("a link that goes silent for 10 minutes")),
     "forgotten": Scenario(links.forgotten, N_("connections that a router forgets and nobody ends")),

@@ -1,11 +1,15 @@
 """Links that are cut, go silent, are slow or forget their connections."""
 
 import asyncio
+from functools import partial
 
 from chaos.stage import Stage
-from chaos.world import World
+from chaos.world import Layout, World
 
 _LINKS = ("bus binhu-east", "bus binhu-west", "bus core", "mqtt binhu-east", "mqtt binhu-west")
+
+_SPOILT = 0.05
+"""Part of the chunks in which a bit turns over, during a blow."""
 
 
 async def cut(stage: Stage) -> None:
@@ -29,6 +33,25 @@ async def slow(stage: Stage) -> None:
         await _loads(stage, world)
         await asyncio.sleep(10)
         await stage.mend(world, lambda: None)
+
+
+async def corrupt(stage: Stage) -> None:
+    """Bits turn over on the way, behind the checksums of TCP, as bad network hardware does: TLS notices."""
+    blows = stage.dice.blows(
+        "turning bits over", _LINKS[:3], max(3, stage.scale.blows // 2), after=(0.2, 1.0), lasts=(0.5, 3.0)
+    )
+    async with stage.world(Layout(tls=True)) as world:
+        await _loads(stage, world)
+        for blow in blows:
+            link = world.links[blow.part]
+            link.chance = stage.dice.chance
+            await stage.blow(
+                world, blow, partial(setattr, link, "spoil", _SPOILT), partial(setattr, link, "spoil", 0.0)
+            )
+        spoilt = sum(link.traffic.spoilt for link in world.links.values())
+        stage.note(f"{spoilt} bits were turned over")
+    if not spoilt:
+        stage.fault("no bit was turned over: the scenario proves nothing")
 
 
 async def silence(stage: Stage) -> None:
