@@ -123,6 +123,7 @@ def _core(world: World, name: str) -> Part:
         "data": str(world.core_data),
         "edges": str(world.edge_data),
         "bus": bus | dict(world.layout.streams),
+        "keep": dict(world.layout.keep),
         "web": {"port": world.ports["web"]},
     }
     config.write_text(yaml.safe_dump(document), encoding="utf-8")

@@ -47,6 +47,8 @@ class Layout:
     """Bytes that NATS may use."""
     streams: Mapping[str, int] = field(default_factory=dict)
     """Sizes of the streams, as the core's configuration has them."""
+    keep: Mapping[str, float] = field(default_factory=dict)
+    """How long and how much is kept, as the core's configuration has it."""
     edge_options: Sequence[str] = ()
     """More of the edge agents' command line."""
     edge_environment: Mapping[str, str] = field(default_factory=dict)

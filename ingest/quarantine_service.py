@@ -35,7 +35,9 @@ _STEP_ROWS: Final = 1_000
 _STEP_BYTES: Final = 512 * 1024
 """Raw bytes of a step: with them go its memory and how long a commit takes."""
 _WAITING_ACTS: Final = 20
-_TIDY_EVERY: Final = 60.0
+_TIDY_EVERY: Final = 5.0
+_TIDY_SHARE: Final = 20
+"""Between two looks at the limits passes at least so many times what a look takes."""
 
 
 @dataclass(frozen=True)
@@ -156,18 +158,21 @@ class QuarantineService:
 
     async def _tidy(self) -> None:
         while True:
+            begun = time.perf_counter()
             for keeper in self._keepers:
                 try:
                     await self._expire(keeper)
                 except StoreUnavailable as error:
                     log.warning("quarantine not tidied", keeper=keeper.name, error=str(error))
-            await asyncio.sleep(_TIDY_EVERY)
+            await asyncio.sleep(max(_TIDY_EVERY, _TIDY_SHARE * (time.perf_counter() - begun)))
 
     async def _expire(self, keeper: Keeper) -> None:
-        """Drop what is too old or too much."""
+        """Drop what is too old or too much; then an eighth more, or every look would find a little."""
+        limits = self._limits
         act: Act | None = None
         outcome = Outcome(state="running")
-        while rows := await asyncio.to_thread(_expired, keeper, self._limits, self._clock()):
+        while rows := await asyncio.to_thread(_expired, keeper, limits, self._clock()):
+            limits = QuarantineLimits(limits.keep_for, self._limits.keep_bytes * 7 // 8)
             act = act or self._new_act("expire", Selection(stage=keeper.name), "", "")
             try:
                 outcome = await _drop(keeper, rows, act, outcome)
