@@ -94,4 +94,8 @@ def _cells(outcome: Outcome) -> list[str]:
 
 
 def _extras(outcome: Outcome) -> list[str]:
-    return [f"{name}: {value:,.3g}" for name, value in outcome.figures.items()] + outcome.notes
+    return [f"{name}: {_figure(value)}" for name, value in outcome.figures.items()] + outcome.notes
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

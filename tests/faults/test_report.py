@@ -41,6 +41,15 @@ def test_the_page_has_a_row_for_each_and_names_what_was_not_passed(tmp_path: Pat
     assert "{" not in page, "every place of the page is filled"
 
 
+def test_large_figures_are_written_out(tmp_path: Path) -> None:
+    write_report(
+        tmp_path / "page.md", this_machine(), [outcome("calm", figures={"a": 29_305.5, "b": 0.6602})]
+    )
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "a: 29,306" in page
+    assert "b: 0.66\n" in page
+
+
 def test_a_file_that_is_no_record_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "runs.json"
     file.write_text('{"something": "else"}', encoding="utf-8")
