@@ -24,6 +24,7 @@ from ingest.config import CoreConfig
 from ingest.disk import DiskLimits, DiskWatch
 from ingest.floor import FloorKeeper
 from ingest.ledger import Ledger
+from ingest.leftovers import Leftovers
 from ingest.opening import EMBEDDED_FILE, cause_of, influx_settings, lock_folder, open_bus, open_file
 from ingest.patience import Gate
 from ingest.quarantine_keepers import LedgerKeeper
@@ -114,6 +115,7 @@ class _Ingest:
                     ),
                     tasks.create_task(quarantine.run(), name="quarantine"),
                     tasks.create_task(floor.run(), name="floor"),
+                    tasks.create_task(Leftovers(bus).run(), name="leftovers"),
                     tasks.create_task(spools.run(), name="spools"),
                     tasks.create_task(teller.run(time.time_ns), name="status"),
                     tasks.create_task(

@@ -41,6 +41,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         backlog.backlog, N_("a million samples wait for the link, with a smoke alarm in the middle of them")
     ),
     "full-core": Scenario(disks.full_core, N_("the core's disk is full, and it burns")),
+    "ill-bus": Scenario(disks.ill_bus, N_("the core's disk fills faster than anybody can make room")),
     "full-edge": Scenario(
         disks.full_edge, N_("an edge with a full disk and no link is killed, and it burns")
     ),
