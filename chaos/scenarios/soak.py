@@ -16,8 +16,9 @@ from chaos.world import World
 RATE: Final = 5_000
 """Readings a second, over all edges."""
 _LOOK: Final = 5.0
-_SETTLED: Final = 0.3
-"""The part of the time after which memory should be flat."""
+_SETTLED: Final = 0.6
+"""The part of the time after which memory should be flat: what is kept of every device, and caches of bounded
+size, have filled by then (the bus knows message ids for ten minutes)."""
 
 Curve = list[tuple[float, float]]
 """(seconds since the beginning, bytes)."""
