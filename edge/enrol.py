@@ -29,6 +29,7 @@ from links.trust import REFUSED, SERVER_NAME, explain, trust_exactly
 from readings.subjects import ABOUT_ME, enrolment_inbox, enrolment_subject
 
 PATIENCE: Final = 10.0
+_PAUSES: Final = (0.2, 1.0, 3.0)
 """Seconds for each step on the network."""
 
 REFUSALS: Final = {
@@ -141,7 +142,15 @@ async def _ask(invitation: Invitation, address: Address, shown: str, key: str, n
 async def _prove(folder: Path, edge: str, now: datetime) -> None:
     """Log in as the running agent will."""
     try:
-        await _request(Bus.of(Link.read(folder, edge)).options(edge), ABOUT_ME, b"")
+        options = Bus.of(Link.read(folder, edge)).options(edge)
+        for pause in _PAUSES:
+            try:
+                await _request(options, ABOUT_ME, b"")
+            except ConnectionResetError:  # the server is just taking on its new users
+                await asyncio.sleep(pause)
+            else:
+                return
+        await _request(options, ABOUT_ME, b"")
     except InvalidLink as error:
         raise NotEnrolled(error.message) from error
     except (nats.errors.Error, OSError) as error:

@@ -89,9 +89,11 @@ async def test_the_spacing_of_a_recording_is_kept(mosquitto_broker, tmp_path):
         await replay_traffic(file, broker=mosquitto_broker.url, speed=5)
 
     await recorded(again, mosquitto_broker, send, 3)
+    # the recording began before the replay did: nothing is heard before its time, however slow the machine
     first, second, third = (heard.at for heard in reading(again))
-    assert second - first >= 0.19
-    assert third - second >= 0.09
+    assert 0 <= first <= second <= third
+    assert second >= 1.0 / 5
+    assert third >= 1.5 / 5
 
 
 async def test_recording_ends_after_its_time_with_a_whole_file(mosquitto_broker, tmp_path):
