@@ -22,7 +22,7 @@ from ingest.database import StoreUnavailable
 from ingest.opening import connect
 from registry.problems import InvalidConfiguration
 
-WIDTH: Final = 120
+WIDTH: Final = 150
 """Columns where the output is no terminal."""
 
 WATCH_SECONDS: Final = 2.0
