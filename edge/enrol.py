@@ -29,7 +29,7 @@ from links.trust import REFUSED, SERVER_NAME, explain, trust_exactly
 from readings.subjects import ABOUT_ME, enrolment_inbox, enrolment_subject
 
 PATIENCE: Final = 10.0
-_PAUSES: Final = (0.2, 1.0, 3.0)
+_PAUSES: Final = (0.2, 1.0, 3.0, None)
 """Seconds for each step on the network."""
 
 REFUSALS: Final = {
@@ -147,10 +147,11 @@ async def _prove(folder: Path, edge: str, now: datetime) -> None:
             try:
                 await _request(options, ABOUT_ME, b"")
             except ConnectionResetError:  # the server is just taking on its new users
+                if pause is None:
+                    raise
                 await asyncio.sleep(pause)
             else:
                 return
-        await _request(options, ABOUT_ME, b"")
     except InvalidLink as error:
         raise NotEnrolled(error.message) from error
     except (nats.errors.Error, OSError) as error:

@@ -30,16 +30,15 @@ _OF_THE_SERVER: Final = "Nats-"
 class Leftovers:
     """Looks after the four streams."""
 
-    def __init__(self, bus: Bus, every: float = LOOK_SECONDS) -> None:
+    def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._every = every
         self._seen: dict[str, int] = {}
         """The first message below the acknowledgements at the last look, by stream."""
 
     async def run(self) -> None:
         """Look until cancelled; what is in the way is tried again at the next look."""
         while True:
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(LOOK_SECONDS)
             for stream in _STREAMS:
                 try:
                     given = await self.look(stream)

@@ -230,11 +230,13 @@ class Normaliser:
 
         As far as is known since this normaliser began.
         """
-        return {
-            device: offset / SECOND
-            for device, clock in self._clocks.items()
-            if (offset := clock.offset) is not None
-        }
+        offsets = {device: self.clock_offset(device) for device in self._clocks}
+        return {device: offset for device, offset in offsets.items() if offset is not None}
+
+    def clock_offset(self, device: str) -> float | None:
+        """The same of one device; None when it tells no time."""
+        clock = self._clocks.get(device)
+        return None if clock is None or clock.offset is None else clock.offset / SECOND
 
     def _open(self, channels: _Channels, edge: str, lane: Lane, sample: Sample) -> _Channel:
         """Resolve the sample's source, point and unit; raises `_Refused` (which is not kept: a rogue

@@ -195,7 +195,7 @@ class _Ingest:
         async def last_samples(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
             device = str(arguments.get("device", ""))
             found = msgspec.to_builtins(normaliser.last_samples(device))
-            return {"samples": found, "clock_offset": normaliser.clock_offsets().get(device)}
+            return {"samples": found, "clock_offset": normaliser.clock_offset(device)}
 
         async def clock_offsets(_: Mapping[str, Any]) -> Mapping[str, Any]:
             return {"offsets": normaliser.clock_offsets()}

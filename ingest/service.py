@@ -80,6 +80,10 @@ class NormaliserService:
         """See `ingest.normaliser.Normaliser.clock_offsets`."""
         return self._normaliser.clock_offsets()
 
+    def clock_offset(self, device: str) -> float | None:
+        """See `ingest.normaliser.Normaliser.clock_offset`."""
+        return self._normaliser.clock_offset(device)
+
     def last_samples(self, device: str) -> list[LastSample]:
         """See `ingest.normaliser.Normaliser.last_samples`."""
         return self._normaliser.last_samples(device)

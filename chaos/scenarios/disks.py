@@ -26,25 +26,30 @@ _ILL = 3.0
 
 async def full_core(stage: Stage) -> None:
     """The core's disk is nearly full, then full to the last byte: telemetry waits, a fire does not."""
-    before = stage.dice.between("seconds before", 1.0, 3.0)
-    with small_disk(stage.folder / "disk", 200 * MEGABYTE) as disk:
-        homes = {"core": disk.folder / "core", "bus": disk.folder / "nats"}
-        async with stage.world(homes=homes) as world, _service_manager(stage, world, disk):
-            fires = [Fire(world, edge) for edge in EDGES]
-            await _loads(stage, world, fires)
-            await asyncio.sleep(before)
-            stage.tell("filling the core's disk")
-            disk.fill(leave=10 * MEGABYTE)
-            await _burn(stage.outcome, fires[0], "nearly full: smoke to case, s")
-            disk.fill()
-            await _burn(stage.outcome, fires[1], "full: smoke to case, s")
-            await asyncio.sleep(3)
-            await stage.mend(world, disk.clear)
-            await asyncio.sleep(2 * _ILL)  # time to be started again, should it be ill
+    async with _nearly_full_core(stage) as (_, disk, fires):
+        await _burn(stage.outcome, fires[0], "nearly full: smoke to case, s")
+        disk.fill()
+        await _burn(stage.outcome, fires[1], "full: smoke to case, s")
 
 
 async def ill_bus(stage: Stage) -> None:
     """The disk fills faster than anybody can make room: the bus meets it, falls ill and is started again."""
+    async with _nearly_full_core(stage) as (world, disk, fires):
+        await asyncio.sleep(1)
+        world.parts["ingest"].freeze()  # it is the one that makes room
+        disk.fill()
+        await fires[0].light()
+        await asyncio.sleep(3)
+        world.parts["ingest"].thaw()
+        stage.outcome.figures["ill: smoke to case, s"] = await fires[0].is_a_case()
+        await _burn(stage.outcome, fires[1], "full: smoke to case, s")
+    if not stage.outcome.notes:
+        stage.fault("the bus did not fall ill: the scenario proves nothing")
+
+
+@asynccontextmanager
+async def _nearly_full_core(stage: Stage) -> AsyncIterator[tuple[World, SmallDisk, list[Fire]]]:
+    """A loaded installation whose core has a disk with 10 MB left; afterwards there is room again."""
     before = stage.dice.between("seconds before", 1.0, 3.0)
     with small_disk(stage.folder / "disk", 200 * MEGABYTE) as disk:
         homes = {"core": disk.folder / "core", "bus": disk.folder / "nats"}
@@ -54,19 +59,10 @@ async def ill_bus(stage: Stage) -> None:
             await asyncio.sleep(before)
             stage.tell("filling the core's disk")
             disk.fill(leave=10 * MEGABYTE)
-            await asyncio.sleep(1)
-            world.parts["ingest"].freeze()  # it is the one that makes room
-            disk.fill()
-            await fires[0].light()
-            await asyncio.sleep(3)
-            world.parts["ingest"].thaw()
-            stage.outcome.figures["ill: smoke to case, s"] = await fires[0].is_a_case()
-            await _burn(stage.outcome, fires[1], "full: smoke to case, s")
+            yield world, disk, fires
             await asyncio.sleep(3)
             await stage.mend(world, disk.clear)
-            await asyncio.sleep(2 * _ILL)
-    if not stage.outcome.notes:
-        stage.fault("the bus did not fall ill: the scenario proves nothing")
+            await asyncio.sleep(2 * _ILL)  # time to be started again, should it be ill
 
 
 async def full_edge(stage: Stage) -> None:

@@ -223,23 +223,16 @@ def test_what_could_not_wait_is_sent_with_its_uptime(outbox):
     assert sent(outbox, clock, Lane.ALARM) == [[(1.0, 20 * SECOND, 0)]]
 
 
-def test_what_was_sent_keeps_its_bytes_when_the_time_is_known_later(outbox):
+@pytest.mark.parametrize("known", [False, True], ids=["undated", "dated"])
+def test_what_was_sent_keeps_its_bytes_whatever_is_learnt_later(outbox, known):
     machine = Machine()
     clock = machine.clock()
     take(outbox, clock, 1.0)
+    if known:
+        clock.core_says(NOON + machine.up)
     before = outbox.read(Lane.TELEMETRY, 0, 9, clock.starts())
-    clock.core_says(NOON + machine.up)
-    assert outbox.read(Lane.TELEMETRY, 0, 9, clock.starts()) == before
-
-
-def test_what_is_dated_when_it_is_sent_keeps_its_bytes_too(outbox):
-    machine = Machine()
-    clock = machine.clock()
-    take(outbox, clock, 1.0)
-    clock.core_says(NOON + machine.up)
-    once = outbox.read(Lane.TELEMETRY, 0, 9, clock.starts())
     clock.core_says(NOON + machine.up + 30 * SECOND)
-    assert outbox.read(Lane.TELEMETRY, 0, 9, clock.starts()) == once
+    assert outbox.read(Lane.TELEMETRY, 0, 9, clock.starts()) == before
 
 
 def test_a_devices_own_time_is_left_alone(outbox):

@@ -1,6 +1,7 @@
 """Runs in pieces make one record and one page."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,8 @@ from chaos.report import read_json, with_earlier, write_json, write_report
 from chaos.scenarios import SCENARIOS
 
 
-def outcome(name: str, seed: int = 1, **more: object) -> Outcome:
-    return Outcome(name, seed, "full", **more)  # type: ignore[arg-type]
+def outcome(name: str, seed: int = 1, **more: Any) -> Outcome:
+    return Outcome(name, seed, "full", **more)
 
 
 def test_what_is_written_can_be_read_again(tmp_path: Path) -> None:

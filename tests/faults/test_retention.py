@@ -38,7 +38,7 @@ class Extremes:
     largest: int = 0
 
     async def watch(self, disk: SmallDisk, core: Path, stop: asyncio.Event) -> None:
-        """Look until everything has come to rest."""
+        """Look until the loads have ended; what drains afterwards is not watched."""
         while not stop.is_set():
             self.least = min(self.least, disk.free)
             self.largest = max(self.largest, size(core, "readings.db*"))

@@ -83,3 +83,8 @@ def unavailable(error: Exception) -> Unavailable:
     """The problem document's exception for a database that does not answer."""
     message = Message(N_("The database does not answer just now: {reason}"), {"reason": str(error)})
     return Unavailable(message)
+
+
+def ingest_silent(error: Exception) -> Unavailable:
+    """The problem document's exception for an ingest process that does not answer."""
+    return Unavailable(Message(N_("The ingest process does not answer: {reason}"), {"reason": error}))

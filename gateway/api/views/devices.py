@@ -9,13 +9,12 @@ import msgspec
 
 from cases.store import AlarmFilter
 from gateway.api import schemas
-from gateway.api.problems import NotFound, Unavailable
+from gateway.api.problems import NotFound
 from gateway.api.showing import instant, maybe_instant, nanoseconds, shown_value
-from gateway.api.views.context import Context, Paging, bad_page
+from gateway.api.views.context import Context, Paging, bad_page, ingest_silent
 from ingest.bus import BusUnavailable
 from ingest.normaliser import LastSample
 from ingest.status import CommandRefused
-from language import N_, Message
 from registry.devices import Device
 from rules.findings import Severity
 
@@ -158,9 +157,7 @@ class DeviceViews:
         try:
             answer = await self._ingest("last_samples", {"device": device_id})
         except (BusUnavailable, CommandRefused) as error:
-            raise Unavailable(
-                Message(N_("The ingest process does not answer: {reason}"), {"reason": error})
-            ) from error
+            raise ingest_silent(error) from error
         offset = answer.get("clock_offset")
         return [_sample(last, offset) for last in msgspec.convert(answer["samples"], list[LastSample])]
 

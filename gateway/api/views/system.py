@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.api import schemas
-from gateway.api.problems import Unavailable
-from gateway.api.views.context import Context, unavailable
+from gateway.api.views.context import Context, ingest_silent, unavailable
 from gateway.api.views.devices import Ask
 from gateway.status import Status
 from ingest.bus import BusUnavailable
 from ingest.status import CommandRefused
 from ingest.stores import StoreUnavailable
-from language import N_, Message, translator
+from language import translator
 
 CLOCK_TOLERANCE: Final = 5.0
 """Seconds that a device's clock may differ before it is listed."""
@@ -39,9 +38,7 @@ class SystemViews:
         try:
             answer = await self._ingest("clock_offsets", {})
         except (BusUnavailable, CommandRefused) as error:
-            raise Unavailable(
-                Message(N_("The ingest process does not answer: {reason}"), {"reason": error})
-            ) from error
+            raise ingest_silent(error) from error
         site = self._context.site
         offsets: Mapping[str, float] = {k: v for k, v in answer["offsets"].items() if k in site.devices}
         off = {device: offset for device, offset in offsets.items() if abs(offset) > CLOCK_TOLERANCE}
