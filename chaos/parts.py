@@ -32,6 +32,10 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
     starts: int = 0
+    falls: list[str] = field(default_factory=list)
+    """What it said last, each time it ended by itself."""
+    _ended: bool = False
+    """Whether the last of its lives was ended, or is being ended, from here."""
 
     @property
     def running(self) -> bool:
@@ -57,6 +61,7 @@ class Part:
                 preexec_fn=die_with(os.getpid()),
             )
         self.starts += 1
+        self._ended = False
         if wait:
             await self.until_ready()
 
@@ -87,6 +92,14 @@ class Part:
         """Let it go on."""
         self._signal(signal.SIGCONT)
 
+    def notice_fall(self) -> bool:
+        """Whether it is not there although nobody ended it; noted in `falls`."""
+        if self.process is None or self.running or self._ended:
+            return False
+        self.falls.append(self._words(f"{self.name} ended by itself, exit code {self.process.returncode}"))
+        self._ended = True
+        return True
+
     async def finished(self, limit: float) -> None:
         """Wait until it ends by itself; raises `Unbroken` when it does not, or not well."""
         assert self.process is not None
@@ -103,6 +116,8 @@ class Part:
                 os.kill(self.pid, number)
 
     async def _end(self, how: int, limit: float = STOP_LIMIT) -> None:
+        self.notice_fall()
+        self._ended = True
         if not self.running or self.process is None:
             return
         self._signal(how)

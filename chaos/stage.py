@@ -23,8 +23,6 @@ from language import Message
 
 Progress = Callable[[Message], None]
 """Is told what is being done just now."""
-QUIET_LIMIT: Final = 120.0
-RECOVERY_LIMIT: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +42,16 @@ class Scale:
     """Samples that wait when the link comes back."""
     soak: float
     """Seconds of steady load."""
+    patience: float
+    """Seconds that what was acknowledged may take to be stored after a mend, and all of it to come to rest."""
 
 
-QUICK: Final = Scale("quick", blows=3, rate=150, silence=25, in_flight=10_000, backlog=100_000, soak=60)
-FULL: Final = Scale("full", blows=50, rate=150, silence=600, in_flight=10_000, backlog=1_000_000, soak=1800)
+QUICK: Final = Scale(
+    "quick", blows=3, rate=150, silence=25, in_flight=10_000, backlog=100_000, soak=60, patience=60
+)
+FULL: Final = Scale(
+    "full", blows=50, rate=150, silence=600, in_flight=10_000, backlog=1_000_000, soak=1800, patience=300
+)
 
 
 @dataclass
@@ -59,8 +63,6 @@ class Stage:
     scale: Scale
     outcome: Outcome
     progress: Progress
-    limit: float = QUIET_LIMIT
-    """Seconds that the installation may take to come to rest."""
     _waiting: list[asyncio.Task[None]] = field(default_factory=list)
 
     @asynccontextmanager
@@ -109,8 +111,10 @@ class Stage:
 
     async def _recover(self, world: World, marks: Sequence[Mark], began: float) -> None:
         while not await asyncio.to_thread(world.stored, marks):
-            if time.monotonic() - began > RECOVERY_LIMIT:
-                self.fault(f"what was acknowledged before a mend is not stored {RECOVERY_LIMIT:g} s after it")
+            if time.monotonic() - began > self.scale.patience:
+                self.fault(
+                    f"what was acknowledged before a mend is not stored {self.scale.patience:g} s after it"
+                )
                 return
             await asyncio.sleep(0.05)
         took = time.monotonic() - began
@@ -118,10 +122,14 @@ class Stage:
 
     async def _judge(self, world: World) -> None:
         self.tell("waiting for rest")
+        for part in world.lasting():
+            if part.notice_fall():
+                await part.start(wait=False)  # the rest of the verdict is worth having
+            self.outcome.faults += part.falls
         await world.end_loads()
         await self.recovered()
         try:
-            await world.quiet(self.limit)
+            await world.quiet(self.scale.patience)
         except Unbroken as error:
             self.fault(str(error))
         self.tell("comparing")

@@ -162,6 +162,10 @@ class World:
         for name in [part.name for part in senders]:
             await self.parts[name].finished(limit)
 
+    def lasting(self) -> list[Part]:
+        """The parts that never end by themselves: all but the senders."""
+        return [part for name, part in self.parts.items() if not name.startswith("sender")]
+
     def marks(self) -> list[Mark]:
         """The newest acknowledged value of every sender's edges and lanes."""
         return [mark for path in self.journals for mark in newest_heard(path)]

@@ -35,7 +35,16 @@ from gateway.status import PARTS, Part, Status, always
 from ingest import interpreter
 from ingest.bus import Bus
 from ingest.database import StoreUnavailable
-from ingest.opening import CannotRun, cannot_use, cause_of, lock_folder, open_bus, open_file, open_history
+from ingest.opening import (
+    BUS_TROUBLE,
+    CannotRun,
+    cannot_use,
+    cause_of,
+    lock_folder,
+    open_bus,
+    open_file,
+    open_history,
+)
 from ingest.reloading import SiteFolder
 from ingest.stores import History
 from ingest.stores.influx_reader import InfluxHistory
@@ -64,8 +73,8 @@ def run_gateway(config: GatewayConfig) -> None:
         raise InvalidConfiguration(configuration.problems)
     try:
         uvloop.run(_Gateway(config, configuration, configuration.site).run())
-    except ExceptionGroup as group:
-        raise cause_of(group, "gateway") from group
+    except (ExceptionGroup, *BUS_TROUBLE) as error:
+        raise cause_of(error, "gateway") from error
 
 
 async def _watch(watchdog: Watchdog, server: uvicorn.Server) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 import nats.errors
@@ -24,6 +24,7 @@ from nats.aio.msg import Msg
 from nats.js.client import JetStreamContext
 
 from ingest.consumer import Consumer
+from ingest.patience import Pause
 from ingest.streams import StreamLimits, ensure_streams
 from readings.wire import UNREADABLE
 
@@ -38,8 +39,21 @@ PING_SECONDS: Final = 5
 PINGS_UNANSWERED: Final = 2
 """After so many a connection counts as dead: a router that forgot it ends it on neither side."""
 _ACK_LIMIT: Final = 10.0
+_ANSWER_LIMIT: Final = 5.0
+"""Seconds in which the server carries out an administrative request."""
 _FULL: Final = frozenset((10047, 10077, 10122, 10023))
 """JetStream error codes: account storage, stream bytes, messages per subject, insufficient resources."""
+
+
+_UNANSWERED: Final = (
+    TimeoutError,
+    nats.errors.StaleConnectionError,
+    nats.errors.ConnectionReconnectingError,
+    nats.errors.OutboundBufferLimitError,
+)
+"""What a request ends with that the server may never have seen."""
+
+_Result = TypeVar("_Result")
 
 
 class BusUnavailable(Exception):
@@ -163,14 +177,35 @@ class Bus:
     @property
     def jetstream(self) -> JetStreamContext:
         """The JetStream interface of nats-py, for administration."""
-        return self._client.jetstream(timeout=_ACK_LIMIT)
+        return self._client.jetstream(timeout=_ANSWER_LIMIT)
+
+    async def administer(
+        self, doing: str, action: Callable[[JetStreamContext], Awaitable[_Result]]
+    ) -> _Result:
+        """Carry out `action`, from its start each time the bus leaves one of its requests unanswered.
+
+        A bus that is started again answers none of what it was asked before, so whoever sets something up
+        meanwhile asks again. Raises `BusUnavailable` when the server refuses, `BusClosed`.
+        """
+        pause = Pause(longest=1.0)
+        while True:
+            try:
+                return await action(self.jetstream)
+            except nats.errors.ConnectionClosedError as error:
+                raise self._gone() from error
+            except _UNANSWERED as error:
+                await pause.wait(doing, error)
+            except nats.errors.Error as error:
+                raise BusUnavailable(f"{doing}: {error}") from error
 
     async def ensure_streams(self, limits: StreamLimits | None = None) -> None:
-        """Make or update the four streams; raises `ingest.streams.StreamMismatch`, `BusUnavailable`."""
-        try:
-            await ensure_streams(self.jetstream, limits or StreamLimits())
-        except (nats.errors.Error, TimeoutError) as error:
-            raise BusUnavailable(f"setting up the streams: {error!r}") from error
+        """Make or update the four streams.
+
+        Raises `ingest.streams.StreamMismatch`, `BusUnavailable`, `BusClosed`.
+        """
+        await self.administer(
+            "setting up the streams", lambda stream: ensure_streams(stream, limits or StreamLimits())
+        )
 
     async def publish(
         self, subject: str, payload: bytes, message_id: str, headers: Mapping[str, str] | None = None
@@ -231,13 +266,10 @@ class Bus:
     ) -> Consumer:
         """Open the durable consumer `durable` of `stream`, made when it does not exist.
 
-        Holds at most `capacity` unacknowledged messages. Raises `BusUnavailable`.
+        Holds at most `capacity` unacknowledged messages. Raises `BusUnavailable`, `BusClosed`.
         """
         consumer = Consumer(self._client, self.jetstream, stream, durable, capacity, ack_wait)
-        try:
-            await consumer.open()
-        except (nats.errors.Error, TimeoutError) as error:
-            raise BusUnavailable(f"opening consumer {durable} of {stream}: {error!r}") from error
+        await self.administer(f"opening consumer {durable} of {stream}", lambda _: consumer.open())
         self._consumers.append(consumer)
         return consumer
 

@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 _EXPIRES: Final = 30.0
 _HEARTBEAT: Final = 5.0
+_RESETS: Final = (2, 14)
+"""Servers from this version on take a consumer back to its first unacknowledged message."""
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
@@ -224,11 +226,12 @@ class Consumer:
         self._buffer.clear()
         self._expected = 0
         if info.num_ack_pending:
-            try:
+            server = self._client.connected_server_version
+            if (server.major, server.minor) >= _RESETS:
                 await self._context.reset_consumer(self.stream, self.durable)
-            except (nats.errors.Error, TimeoutError):
-                # Servers before 2.14 cannot: they deliver again by themselves after this time, and what is
-                # delivered again goes before what is new.
+            else:
+                # They deliver again by themselves after this time, and what is delivered again goes before
+                # what is new.
                 await asyncio.sleep(self._ack_wait)
         self._asked = 0
         self._inbox = self._client.new_inbox()

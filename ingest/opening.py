@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from ingest.bus import Bus, BusUnavailable, Credentials
+from ingest.bus import Bus, BusClosed, BusUnavailable, Credentials
 from ingest.config import BusConfig, CoreConfig, InfluxConfig
 from ingest.database import StoreUnavailable
 from ingest.stores import History
@@ -26,6 +26,8 @@ from supervision.locks import InUse, Lock
 Opened = TypeVar("Opened")
 
 EMBEDDED_FILE = "readings.db"
+BUS_TROUBLE: Final = (BusUnavailable, BusClosed, StreamMismatch)
+"""What setting something up on the bus raises when asking again does not help."""
 
 
 class CannotRun(Exception):
@@ -47,6 +49,8 @@ def cause_of(error: BaseException, part: str) -> CannotRun:
         error = error.exceptions[0]
     if isinstance(error, CannotRun):
         return error
+    if isinstance(error, BUS_TROUBLE):
+        return _cannot_use_bus(error)
     return CannotRun(Message(N_("A part of {part} failed: {reason}"), {"part": part, "reason": repr(error)}))
 
 
@@ -105,9 +109,13 @@ async def open_bus(config: BusConfig, name: str, stack: AsyncExitStack) -> Bus:
         bus = await connect(config, name)
         stack.push_async_callback(bus.close)
         await bus.ensure_streams(stream_limits(config))
-    except (BusUnavailable, StreamMismatch, OSError) as error:
-        raise CannotRun(Message(N_("The message bus cannot be used: {reason}"), {"reason": error})) from error
+    except (*BUS_TROUBLE, OSError) as error:
+        raise _cannot_use_bus(error) from error
     return bus
+
+
+def _cannot_use_bus(error: Exception) -> CannotRun:
+    return CannotRun(Message(N_("The message bus cannot be used: {reason}"), {"reason": error}))
 
 
 def open_history(config: CoreConfig, site: Site, stack: AsyncExitStack) -> History:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 import uvloop
+from nats.js.client import JetStreamContext
 
 from ingest import interpreter
 from ingest.audit import STORES
@@ -25,7 +26,15 @@ from ingest.disk import DiskLimits, DiskWatch
 from ingest.floor import FloorKeeper
 from ingest.ledger import Ledger
 from ingest.leftovers import Leftovers
-from ingest.opening import EMBEDDED_FILE, cause_of, influx_settings, lock_folder, open_bus, open_file
+from ingest.opening import (
+    BUS_TROUBLE,
+    EMBEDDED_FILE,
+    cause_of,
+    influx_settings,
+    lock_folder,
+    open_bus,
+    open_file,
+)
 from ingest.patience import Gate
 from ingest.quarantine_keepers import LedgerKeeper
 from ingest.quarantine_service import COMMAND, QuarantineLimits, QuarantineService
@@ -62,8 +71,8 @@ def run_ingest(config: CoreConfig) -> None:
         raise InvalidConfiguration(loaded.problems)
     try:
         uvloop.run(_Ingest(config, loaded.site).run())
-    except ExceptionGroup as group:
-        raise cause_of(group, "ingest") from group
+    except (ExceptionGroup, *BUS_TROUBLE) as error:
+        raise cause_of(error, "ingest") from error
 
 
 class _Ingest:
@@ -172,11 +181,15 @@ class _Ingest:
         The rules run in another process, which may start later. A store that is no longer configured is
         forgotten, or it would hold the streams until they are full.
         """
-        used = {writer.store.name for writer in writers}
-        for lane in Lane:
-            await ensure_consumer(bus.jetstream, readings_stream(lane), rules_consumer(lane))
-            for store in STORES.keys() - used:
-                await forget_consumer(bus.jetstream, readings_stream(lane), store_consumer(store))
+        unused = STORES.keys() - {writer.store.name for writer in writers}
+
+        async def prepare(stream: JetStreamContext) -> None:
+            for lane in Lane:
+                await ensure_consumer(stream, readings_stream(lane), rules_consumer(lane))
+                for store in unused:
+                    await forget_consumer(stream, readings_stream(lane), store_consumer(store))
+
+        await bus.administer("preparing the readers", prepare)
         for writer in writers:
             await writer.prepare()
 

@@ -94,7 +94,7 @@ class NormaliserService:
         Raises `ingest.streams.StreamMismatch` when nobody would keep the readings, and
         `ingest.consumer.ConsumerClosed` or `ingest.bus.BusClosed` when the connection is gone for good.
         """
-        if unread := await unread_streams(self._bus.jetstream):
+        if unread := await self._bus.administer("looking who reads", unread_streams):
             raise StreamMismatch(
                 f"no consumer reads {', '.join(unread)}: prepare the writers before the normaliser"
             )

@@ -9,10 +9,10 @@ All are files, refuse new messages when full (back-pressure down to the edge, ne
 message ids for ten minutes.
 """
 
+import contextlib
 from dataclasses import dataclass
 from typing import Final
 
-import nats.errors
 from nats.js import errors
 from nats.js.api import (
     AckPolicy,
@@ -175,13 +175,12 @@ async def unread_streams(stream: JetStreamContext) -> list[str]:
 
 
 async def forget_consumer(stream: JetStreamContext, name: str, durable: str) -> None:
-    """Delete a consumer that nobody uses any more, so that its stream does not wait for it."""
-    try:
+    """Delete a consumer that nobody uses any more, so that its stream does not wait for it.
+
+    Raises `nats.errors.Error`.
+    """
+    with contextlib.suppress(errors.NotFoundError):
         await stream.delete_consumer(name, durable)
-    except errors.NotFoundError:
-        return
-    except nats.errors.Error as error:
-        raise StreamMismatch(f"consumer {durable} of {name} cannot be deleted: {error}") from error
 
 
 def _text(value: object) -> str:

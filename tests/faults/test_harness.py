@@ -12,6 +12,7 @@ import pytest
 
 from chaos.dice import Dice
 from chaos.outcome import Outcome
+from chaos.parts import Part
 from chaos.scenarios import SCENARIOS
 from chaos.stage import QUICK, Stage
 
@@ -47,6 +48,23 @@ def test_one_value_taken_from_thousands_is_noticed_and_so_is_one_too_many(tmp_pa
     # a changed value is one lost and one that nobody said
     assert (outcome.lost, outcome.twice, outcome.invented) == (2, 1, 1)
     assert not outcome.passed
+
+
+async def test_a_process_that_ends_by_itself_is_told_of_with_its_last_words(tmp_path):
+    async def ready(part: Part) -> bool:
+        return part.running
+
+    brief = Part("brief", [sys.executable, "-c", "exit('no bus here')"], tmp_path / "brief.log", ready)
+    await brief.start(wait=False)
+    await brief.process.wait()
+    assert brief.notice_fall()
+    assert not brief.notice_fall()
+    assert brief.falls == ["brief ended by itself, exit code 1\nno bus here"]
+
+    killed = Part("killed", [sys.executable, "-c", "input()"], tmp_path / "killed.log", ready)
+    await killed.start()
+    await killed.kill()
+    assert not killed.notice_fall()
 
 
 def test_the_same_seed_makes_the_same_plan():

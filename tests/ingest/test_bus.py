@@ -1,6 +1,8 @@
 """Publishing, streams and delivery on a real NATS server that is broken and mended."""
 
 import asyncio
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -83,6 +85,29 @@ async def test_delivery_goes_on_in_order_after_the_server_was_killed(nats_server
         if number not in seen:
             seen.append(number)
     assert seen == [*range(1, 251)]
+
+
+@pytest.mark.parametrize("held", [0, 3])
+async def test_what_a_killed_server_did_not_answer_is_asked_again(
+    nats_server: Any, bus: Bus, held: int
+) -> None:
+    await fill(bus, 5)
+    before = await Bus.connect(nats_server.url)
+    await (await before.consume(SAMPLES, "test")).take(held)
+    await before._client.close()  # crashed: what it held has to come first, and is asked for
+    os.kill(nats_server.process.pid, signal.SIGSTOP)
+    opening = asyncio.create_task(bus.consume(SAMPLES, "test"))
+    streams = asyncio.create_task(bus.ensure_streams())
+    await asyncio.sleep(0.2)  # sent, and never read
+    nats_server.kill()
+    await asyncio.to_thread(nats_server.start)
+    await streams
+    assert await drain(await opening, 5) == [1, 2, 3, 4, 5]
+
+
+async def test_what_the_server_refuses_is_not_asked_again(bus: Bus) -> None:
+    with pytest.raises(BusUnavailable, match=r"opening consumer test of ELSEWHERE: .*stream not found"):
+        await bus.consume("ELSEWHERE", "test")
 
 
 async def test_held_deliveries_stay_ours_beyond_the_ack_wait(bus: Bus) -> None:
