@@ -43,7 +43,7 @@ class Scale:
     soak: float
     """Seconds of steady load."""
     patience: float
-    """Seconds that what was acknowledged may take to be stored after a mend, and all of it to come to rest."""
+    """Seconds after a mend until what was acknowledged is stored, and at the end until all is at rest."""
 
 
 QUICK: Final = Scale(
