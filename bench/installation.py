@@ -23,6 +23,7 @@ from ingest.nats_server import NatsServer
 from ingest.status import ask
 from ingest.streams import StreamLimits
 from registry.site import Site
+from supervision.ports import free_ports
 
 
 @dataclass
@@ -154,7 +155,7 @@ async def installation(conditions: Conditions, *, broker: bool = False) -> Async
     The broker is an installed Mosquitto, else NATS' own listener. Raises `CannotMeasure`.
     """
     folder, tell = conditions.folder, conditions.tell
-    client, monitor, mqtt, web = servers.free_ports(4)
+    client, monitor, mqtt, web = free_ports(4)
     async with AsyncExitStack() as stack:
         processes: dict[str, psutil.Process] = {}
         own_broker = broker and servers.find_mosquitto() is not None

@@ -13,17 +13,9 @@ from typing import Final
 
 from bench.figures import CannotMeasure
 from supervision.parent import die_with
+from supervision.ports import free_ports
 
 _PATIENCE: Final = 8.0
-
-
-def free_ports(count: int) -> list[int]:
-    """TCP ports of the loopback interface that nobody uses now."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def find_mosquitto() -> str | None:

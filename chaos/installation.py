@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 import yaml
 
-from bench.servers import answers, find_mosquitto, free_ports, python
+from bench.servers import answers, find_mosquitto, python
 from chaos.parts import Part, Unbroken
 from chaos.proxy import Link
 from chaos.site import write_site
@@ -24,6 +24,7 @@ from ingest.nats_server import find_server
 from ingest.status import ask
 from links.folder import write_link
 from links.trust import SERVER_NAME
+from supervision.ports import free_ports
 
 _PORTS: Final = ("bus", "monitor", "mqtt", "web")
 

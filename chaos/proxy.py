@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from supervision.ports import free_ports
+
 CHUNK: Final = 64 * 1024
 _ON_THE_WAY: Final = 64
 """Chunks of a direction that travel at once."""
@@ -67,6 +69,7 @@ class Link:
     async def open(self) -> None:
         """Begin to listen and to pass everything on."""
         self._passing.set()
+        self.port = self.port or free_ports(1)[0]
         await self._listen()
 
     async def close(self) -> None:
@@ -104,7 +107,6 @@ class Link:
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._accepted, "127.0.0.1", self.port, limit=CHUNK)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop_listening(self) -> None:
         if self._server is not None:

@@ -208,16 +208,25 @@ class World:
         for edge in self.layout.edges:
             if waiting := outbox_waiting(self.outbox(edge)):
                 return f"{waiting} batches in the outbox of {edge}"
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-            try:
-                found = await client.get(f"http://127.0.0.1:{self.ports['monitor']}/jsz?streams=1")
-            except httpx.TransportError as error:
-                return f"NATS does not answer ({error})"
-        for account in found.json().get("account_details", ()):
-            for stream in account.get("stream_detail", ()):
-                if stream["state"]["messages"] and stream["name"].startswith(("SAMPLES", "READINGS")):
-                    return f"{stream['state']['messages']} batches in {stream['name']}"
+        try:
+            streams = await self.streams()
+        except httpx.TransportError as error:
+            return f"NATS does not answer ({error})"
+        for name, state in streams.items():
+            if state["messages"]:
+                return f"{state['messages']} batches in {name}"
         return ""
+
+    async def streams(self) -> dict[str, dict[str, int]]:
+        """Messages, bytes … of every stream of samples or readings; raises `httpx.TransportError`."""
+        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            found = await client.get(f"http://127.0.0.1:{self.ports['monitor']}/jsz?streams=1")
+        return {
+            stream["name"]: stream["state"]
+            for account in found.json().get("account_details", ())
+            for stream in account.get("stream_detail", ())
+            if stream["name"].startswith(("SAMPLES", "READINGS"))
+        }
 
     async def quiet(self, limit: float) -> None:
         """Wait until nothing is on its way; raises `Unbroken` after `limit` seconds."""

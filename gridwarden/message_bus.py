@@ -4,7 +4,6 @@ And when it says that it cannot go on: a stream that met a full disk once fails 
 """
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ from ingest.nats_files import ServerError
 from ingest.nats_server import ROOM_BYTES, NatsServer
 from ingest.status import ask
 from supervision.ending import end
+from supervision.ports import free_ports
 
 LOOK_SECONDS: Final = 0.2
 PAUSE_SECONDS: Final = 0.5
@@ -50,10 +50,11 @@ class MessageBus:
         `listen` is the address for edges on other machines, `hand_over` is told of an edge before another
         box becomes it.
         """
+        (monitor,) = free_ports(1)
         self.server = NatsServer(
             store,
             secrets,
-            ServerPorts(port, mqtt_port, _free_port()),
+            ServerPorts(port, mqtt_port, monitor),
             log_file=log,
             listen=listen,
             names=own_names(listen) if listen else (),
@@ -121,9 +122,3 @@ class MessageBus:
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -24,6 +24,8 @@ from urllib.request import Request, urlopen
 import hypothesis
 import pytest
 
+from supervision.ports import free_ports
+
 hypothesis.settings.register_profile("suite", deadline=None)  # a slow machine is no mistake
 hypothesis.settings.load_profile("suite")
 
@@ -34,10 +36,9 @@ NATS_SERVER = shutil.which("nats-server", path=str(Path(sys.executable).parent))
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback interface that nobody uses now, nor takes while its server is down."""
+    (port,) = free_ports(1)
+    return port
 
 
 def wait_until(condition: Callable[[], object], what: str, limit: float = 20.0) -> None:

@@ -1,6 +1,5 @@
 """The message bus of an installation, whether or not the installation runs."""
 
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
@@ -10,6 +9,7 @@ from ingest.bus import Bus, BusUnavailable
 from ingest.nats_config import ServerPorts
 from ingest.nats_server import NatsServer
 from ingest.opening import connect
+from supervision.ports import free_ports
 
 PATIENCE_SECONDS: Final = 3.0
 START_SECONDS: Final = 120.0
@@ -48,7 +48,8 @@ async def own_bus(installation: Installation) -> AsyncIterator[Bus]:
 def _server(installation: Installation) -> Iterator[NatsServer]:
     store, secrets = installation.bus_store, installation.secrets
     assert store is not None and secrets is not None and installation.root is not None  # noqa: S101, PT018
-    ports = ServerPorts(client=_free_port(), mqtt=0, monitor=_free_port())
+    client, monitor = free_ports(2)
+    ports = ServerPorts(client=client, mqtt=0, monitor=monitor)
     log = installation.root / "log" / "nats-backup.log"
     server = NatsServer(store, secrets, ports, log_file=log, patience=START_SECONDS)
     server.start()
@@ -56,9 +57,3 @@ def _server(installation: Installation) -> Iterator[NatsServer]:
         yield server
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -48,7 +48,9 @@ __all__ = ["STORED", "EmbeddedStore", "Retention", "let_go", "stored_counts"]
 STORED: Final = "stored"
 
 _BUSY: Final = 200
-"""Milliseconds that emptying the journal waits for readers."""
+"""Milliseconds that emptying the journal waits for readers, before it is twice as large as it should be …"""
+_VERY_BUSY: Final = 5_000
+"""… and from then on: what is to be written waits on the bus, which has more room than we."""
 _PER_SERIES: Final = 16
 _SLICES: Final = 2
 """Deleted at most after one write."""
@@ -65,8 +67,8 @@ class EmbeddedStore:
 
     def __init__(self, path: Path, retention: Retention | None = None) -> None:
         self.path = path
-        self.limits = WriteLimits(readings=20_000)
         self.retention = retention or Retention()
+        self.limits = WriteLimits(readings=self.retention.write_readings)
         self._connection = open_writer(path)
         with transaction(self._connection):
             _upgrade(self._connection)
@@ -141,9 +143,11 @@ class EmbeddedStore:
             with transaction(self._connection):
                 if not embedded_ageing.expire_oldest(self._connection, now, self._slice()):
                     return False
-        if self._journal.stat().st_size > retention.journal_bytes:
+        journal = self._journal.stat().st_size
+        if journal > retention.journal_bytes:
+            patience = _VERY_BUSY if journal > 2 * retention.journal_bytes else _BUSY
             with as_unavailable():
-                self._connection.execute(f"PRAGMA busy_timeout = {_BUSY}")
+                self._connection.execute(f"PRAGMA busy_timeout = {patience}")
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}")
         return self.used_bytes() > retention.used_bytes

@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS slices (upto INTEGER PRIMARY KEY, readings INTEGER NO
 """
 
 MEGABYTE: Final = 1 << 20
+_READING_BYTES: Final = 100
+"""What a reading adds to the write-ahead log, at most where a write has many of each series."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,23 @@ class Retention:
 
     @property
     def journal_bytes(self) -> int:
-        """The part of `keep_bytes` for the write-ahead log."""
-        return min(64 * MEGABYTE, self.keep_bytes // 4)
+        """A larger write-ahead log is emptied when no reader needs it; it may get twice as large."""
+        return min(64 * MEGABYTE, self.keep_bytes // 8)
+
+    @property
+    def write_bytes(self) -> int:
+        """What one write may add, about, to the file and to the write-ahead log."""
+        return min(64 * MEGABYTE, self.keep_bytes // 16)
+
+    @property
+    def write_readings(self) -> int:
+        """Readings of one write: more than 20,000 make nothing faster."""
+        return min(20_000, self.write_bytes // _READING_BYTES)
 
     @property
     def used_bytes(self) -> int:
         """How much of the file may hold something: the rest is for one write before the next look."""
-        file = self.keep_bytes - self.journal_bytes
-        return file - min(64 * MEGABYTE, file // 8)
+        return self.keep_bytes - 2 * self.journal_bytes - 2 * self.write_bytes
 
 
 def move(connection: sqlite3.Connection, before: int, readings: int, span: int) -> bool:

@@ -1,11 +1,9 @@
 """A whole installation for acceptance tests: the real command line, on free ports, in a folder of its own."""
 
-import contextlib
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,15 +16,9 @@ import httpx
 import psutil
 import pytest
 
+from supervision.ports import free_ports
+
 GRIDWARDEN = [sys.executable, "-m", "gridwarden"]
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
 
 
 @dataclass

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import Installation, free_ports
+from supervision.ports import free_ports
+from tests.acceptance.conftest import Installation
 
 
 def kill_everything(house: Installation) -> None:

@@ -19,7 +19,8 @@ import pytest
 from ingest.bus import Bus, Credentials
 from links.authority import Authority
 from links.trust import trust_authority
-from tests.acceptance.conftest import GRIDWARDEN, Installation, free_ports
+from supervision.ports import free_ports
+from tests.acceptance.conftest import GRIDWARDEN, Installation
 from tests.conftest import NATS_SERVER, wait_until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "links.md").read_text(encoding="utf-8")

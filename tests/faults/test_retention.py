@@ -2,9 +2,10 @@
 
 import asyncio
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiomqtt
@@ -14,6 +15,7 @@ from chaos.installation import installation
 from chaos.small_disk import MEGABYTE, SmallDisk, small_disk
 from chaos.world import Layout, World
 from ingest.audit import balance
+from supervision.ending import end
 from tests.ingest.world import eventually
 
 READINGS = 8 * MEGABYTE
@@ -32,16 +34,19 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 @dataclass
 class Extremes:
-    """The least room that there was, and the most that the store took. Bytes."""
+    """The least room that there was, and the most that the store and each stream took. Bytes."""
 
     least: int
     largest: int = 0
+    streams: Counter[str] = field(default_factory=Counter)
 
-    async def watch(self, disk: SmallDisk, core: Path, stop: asyncio.Event) -> None:
-        """Look until the loads have ended; what drains afterwards is not watched."""
-        while not stop.is_set():
+    async def watch(self, disk: SmallDisk, world: World) -> None:
+        """Look until cancelled."""
+        while True:
             self.least = min(self.least, disk.free)
-            self.largest = max(self.largest, size(core, "readings.db*"))
+            self.largest = max(self.largest, size(world.core_data, "readings.db*"))
+            for name, state in (await world.streams()).items():
+                self.streams[name] = max(self.streams[name], state["bytes"])
             await asyncio.sleep(0.1)
 
 
@@ -74,7 +79,7 @@ async def test_a_small_disk_is_never_full_and_the_newest_is_always_there(
     homes = {"core": disk.folder / "core", "bus": disk.folder / "nats"}
     async with installation(tmp_path, layout, homes) as world:
         stop, seen = asyncio.Event(), Extremes(disk.free)
-        watch = asyncio.create_task(seen.watch(disk, world.core_data, stop))
+        watch = asyncio.create_task(seen.watch(disk, world))
         rubbish = asyncio.create_task(talk_rubbish(world, stop))
         loads = [await world.load(edge, 0, messages=MESSAGES, classes=("meter",)) for edge in layout.edges]
         for load in loads:
@@ -84,12 +89,15 @@ async def test_a_small_disk_is_never_full_and_the_newest_is_always_there(
         await rubbish
         await world.end_loads()
         await world.quiet(120)
-        await watch
+        await end([watch])
+        assert watch.cancelled(), "it looked until the end"
 
         ledger = world.core_data / "ledger.db"
         in_quarantine = "SELECT sum(length(raw)) FROM quarantine"
         await eventually(lambda: asked(ledger, in_quarantine) <= QUARANTINE, "the quarantine is bounded", 60)
         assert READINGS / 2 < seen.largest <= READINGS
+        assert seen.streams["SAMPLES_TELEMETRY"] > STREAM / 2, "more came than went"
+        assert max(seen.streams.values()) <= STREAM
         assert seen.least > DISK / 10, "the floor was never met"
         assert world.stored(marks), "the newest are there"
         books = await asyncio.to_thread(balance, world.core_data, world.edge_data)

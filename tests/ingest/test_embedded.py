@@ -202,6 +202,29 @@ async def test_at_full_rate_the_files_stay_below_their_limit_and_the_oldest_go(
     await store.close()
 
 
+async def test_a_reader_holds_the_journal_for_two_writes_and_the_files_stay_below_their_limit(
+    tmp_path: Path,
+) -> None:
+    limit = 8 << 20
+    store = EmbeddedStore(tmp_path / "readings.db", Retention(keep_bytes=limit))
+    slow = open_reader(store.path)
+    largest = 0
+    for seq in range(1, 101):
+        now = NOW + seq * SECOND
+        if seq % 10 == 0:
+            slow.execute("BEGIN")
+            slow.execute("SELECT count(*) FROM hot").fetchone()
+        if seq % 10 == 2:
+            slow.rollback()
+        some = (reading(f"{seq}.{n}", now + n, f"p{n % 40}") for n in range(store.limits.readings))
+        await store.write([batch(seq, *some)], now)
+        files = [path.stat().st_size for path in tmp_path.glob("readings.db*") if path.suffix != ".db-shm"]
+        largest = max(largest, sum(files))
+    slow.close()
+    assert limit / 2 < largest <= limit
+    await store.close()
+
+
 async def test_a_file_from_before_series_had_an_edge_is_brought_up_to_date(tmp_path: Path) -> None:
     path = tmp_path / "readings.db"
     with sqlite3.connect(path) as before:
