@@ -30,6 +30,8 @@ class Outcome:
     took: float = 0.0
     figures: dict[str, float] = field(default_factory=dict)
     """What else was measured, with its unit in the name."""
+    curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    """What was watched over time: (seconds since the beginning, bytes)."""
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     """Everything that must not be, in sentences; none when the scenario was passed."""

@@ -32,6 +32,7 @@ async def soak(stage: Stage) -> None:
             await world.load(edge, RATE / METER_POINTS / len(edges), classes=("meter",))
         memory, files = await _watch(stage, world)
         await stage.mend(world, lambda: None)
+    stage.outcome.curves = {**memory, **files}
     figures = stage.outcome.figures
     for name, curve in memory.items():
         figures[f"{name}: memory at the end, MB"] = curve[-1][1] / 1e6
@@ -48,9 +49,9 @@ async def _watch(stage: Stage, world: World) -> tuple[dict[str, Curve], dict[str
     began = time.monotonic()
     while (at := time.monotonic() - began) < stage.scale.soak:
         for name in watched:
-            memory[name].append((at, psutil.Process(world.parts[name].pid).memory_info().rss))
+            memory[name].append((round(at, 1), psutil.Process(world.parts[name].pid).memory_info().rss))
         for name, size in (await asyncio.to_thread(_sizes, world)).items():
-            files[name].append((at, size))
+            files[name].append((round(at, 1), size))
         stage.tell("{minutes:.1f} of {all:g} min", minutes=at / 60, all=stage.scale.soak / 60)
         await asyncio.sleep(_LOOK)
     return memory, files
