@@ -17,7 +17,6 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.js.api import ConsumerInfo
 from nats.js.client import JetStreamContext
 
 from ingest.streams import ensure_consumer
@@ -120,8 +119,7 @@ class Consumer:
 
     async def open(self) -> None:
         """Make the consumer if needed and start asking; raises `nats.errors.Error`."""
-        info = await ensure_consumer(self._context, self.stream, self.durable, self._ack_wait)
-        await self._restore_order(info)
+        await self._restore_order()
         self._keeper = asyncio.create_task(self._keep(), name=f"consumer {self.durable} of {self.stream}")
 
     async def take(self, most: int, *, within: float | None = None) -> list[Delivery]:
@@ -202,9 +200,8 @@ class Consumer:
                     self._broken.set()
             try:
                 if self._broken.is_set():
-                    info = await ensure_consumer(self._context, self.stream, self.durable, self._ack_wait)
                     self._broken.clear()
-                    await self._restore_order(info)
+                    await self._restore_order()
                 elif loop.time() >= renew_at:
                     for delivery in [*self._held.values()]:
                         await delivery.in_progress()
@@ -217,14 +214,20 @@ class Consumer:
                 self._broken.set()
                 await asyncio.sleep(1.0)
 
-    async def _restore_order(self, info: ConsumerInfo) -> None:
-        """Start over at the first unacknowledged message."""
+    async def _restore_order(self) -> None:
+        """Start over at the first unacknowledged message; makes the consumer when it is missing.
+
+        First nothing may come any more, and then the server is asked what is pending: a delivery between
+        the two would be dropped here, and would come again after ``ack_wait`` only.
+        """
         if self._subscription is not None:
             await self._subscription.unsubscribe()
+            self._subscription = None
         for delivery in self._buffer:
             del self._held[delivery.stream_seq]
         self._buffer.clear()
         self._expected = 0
+        info = await ensure_consumer(self._context, self.stream, self.durable, self._ack_wait)
         if info.num_ack_pending:
             server = self._client.connected_server_version
             if (server.major, server.minor) >= _RESETS:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from nats.js.api import RetentionPolicy, StreamConfig
 
+import ingest.consumer
 from ingest.bus import Bus, BusUnavailable, Credentials, StreamFull
 from ingest.streams import StreamLimits, StreamMismatch, forget_consumer, unread_streams
 from readings import Lane
@@ -108,6 +109,29 @@ async def test_what_a_killed_server_did_not_answer_is_asked_again(
 async def test_what_the_server_refuses_is_not_asked_again(bus: Bus) -> None:
     with pytest.raises(BusUnavailable, match=r"opening consumer test of ELSEWHERE: .*stream not found"):
         await bus.consume("ELSEWHERE", "test")
+
+
+async def test_what_comes_while_the_order_is_restored_is_not_dropped_for_an_ack_wait(
+    nats_server: Any, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer = await bus.consume(SAMPLES, "test")
+    looked = asyncio.Event()
+    look = ingest.consumer.ensure_consumer
+
+    async def look_and_then_something_comes(*arguments: Any) -> Any:
+        found = await look(*arguments)
+        if not looked.is_set():
+            async with await Bus.connect(nats_server.url) as other:
+                await fill(other, 1)
+            await asyncio.sleep(0.3)  # it is delivered, to whoever has asked
+            looked.set()
+        return found
+
+    monkeypatch.setattr(ingest.consumer, "ensure_consumer", look_and_then_something_comes)
+    consumer.interrupted()
+    await looked.wait()
+    (delivery,) = await consumer.take(1, within=10)
+    assert delivery.delivered == 1
 
 
 async def test_held_deliveries_stay_ours_beyond_the_ack_wait(bus: Bus) -> None:
