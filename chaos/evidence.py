@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from chaos.comparison import Comparison, Kept, Told, compare
+from chaos.fire import misjudged
 from chaos.journal import Series
 from chaos.world import World
 from edge.rescue import LOST_NOTE
@@ -31,6 +32,8 @@ class Evidence:
     """Samples that the normaliser dropped as repetitions, by its books."""
     unruled: list[str] = field(default_factory=list)
     """Batches that are stored and never reached the rules, or the other way round."""
+    misjudged: list[str] = field(default_factory=list)
+    """Fires that are no alarm and case, or that nobody lit."""
 
 
 async def gather(world: World) -> Evidence:
@@ -40,7 +43,7 @@ async def gather(world: World) -> Evidence:
     history = EmbeddedHistory(world.core_data / "readings.db", threads=1)
     try:
         given_up = await asyncio.to_thread(_GivenUp.of, world)
-        for series, told in await asyncio.to_thread(_journals, world.journals):
+        for series, told in await asyncio.to_thread(_journals, [*world.journals, *world.line_journals]):
             stored = await history.series(series.device, series.point, 0, _FOR_EVER, limit=_FOR_EVER)
             kept = [Kept(row.time, row.value) for row in stored.rows]
             aside = quarantined.get((series.edge, series.source, series.native), ())
@@ -54,7 +57,7 @@ async def gather(world: World) -> Evidence:
     async with bus:
         books = await audit(bus.jetstream, world.core_data, world.edge_data)
     unruled = await _until_ruled(world.core_data)
-    return Evidence(values, books, sum(row.duplicates for row in books.rows), unruled)
+    return Evidence(values, books, sum(row.duplicates for row in books.rows), unruled, await misjudged(world))
 
 
 @dataclass

@@ -3,10 +3,12 @@
 import asyncio
 import sqlite3
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aiomqtt
 import httpx
@@ -14,7 +16,9 @@ import httpx
 from chaos.parts import Unbroken
 from chaos.world import World
 from readings import Lane, wire
+from registry.devices import Device
 
+_RULE: Final = "smoke"
 LIMIT: Final = 120.0
 """Seconds after which a fire that is no case yet is a fault."""
 
@@ -22,16 +26,12 @@ LIMIT: Final = 120.0
 class Fire:
     """Smoke at one Zigbee detector of an edge, which no sender must speak for (`devices`)."""
 
-    def __init__(self, world: World, edge: str) -> None:
+    def __init__(self, world: World, edge: str, number: int = 0) -> None:
+        """`number` counts the edge's detectors."""
         self._world = world
-        self._device = next(
-            device
-            for device in world.site.devices.values()
-            if device.edge == edge
-            and device.connection == "z2m"
-            and world.site.types[device.type].device_class == "smoke"
-        )
+        self._device = detectors(world, edge)[number]
         self._edge = edge
+        self.lit = False
 
     @property
     def devices(self) -> AbstractSet[str]:
@@ -44,7 +44,8 @@ class Fire:
         base = next(c for c in connections if c.id == "z2m").settings["topic"]
         async with aiomqtt.Client("127.0.0.1", self._world.ports["mqtt"]) as client:
             await client.publish(f"{base}/{self._device.address}", '{"smoke": true, "battery": 90}', qos=1)
-        self._lit = time.monotonic()
+        self._world.fires.append(self._device.id)
+        self.lit = True
 
     async def kept(self, outbox: Path) -> None:
         """Wait until it is in the edge's outbox; raises `Unbroken`."""
@@ -70,6 +71,58 @@ class Fire:
                 if time.monotonic() - began > LIMIT:
                     raise Unbroken(f"the fire at {self._device.id} is no case after {LIMIT:g} s")
                 await asyncio.sleep(0.02)
+
+
+def detectors(world: World, edge: str) -> list[Device]:
+    """The Zigbee smoke detectors of `edge`."""
+    return [
+        device
+        for device in world.site.devices.values()
+        if device.edge == edge
+        and device.connection == "z2m"
+        and world.site.types[device.type].device_class == "smoke"
+    ]
+
+
+async def misjudged(world: World, limit: float = 15.0) -> list[str]:
+    """What is wrong with the alarms and cases, in sentences, once nothing is or after `limit` seconds.
+
+    Each fire must be one alarm with a case, nothing else may be a fire, and each case must have its alarm.
+    """
+    deadline = time.monotonic() + limit
+    async with httpx.AsyncClient(base_url=f"{world.address}/api/v1", trust_env=False, timeout=10) as client:
+        while True:
+            alarms = await _all(client, "/alarms")
+            cases = await _all(client, "/cases")
+            found = compare_fires(world.fires, alarms, [case["number"] for case in cases])
+            if not found or time.monotonic() > deadline:
+                return found
+            await asyncio.sleep(0.2)
+
+
+def compare_fires(lit: Sequence[str], alarms: Sequence[Mapping[str, Any]], cases: Sequence[str]) -> list[str]:
+    """See `misjudged`; `lit` are the devices, `alarms` as the API lists them, `cases` numbers."""
+    wrong: list[str] = []
+    fires = [alarm for alarm in alarms if alarm["rule"] == _RULE]
+    raised = Counter(str(alarm["device"]) for alarm in fires)
+    for device, times in Counter(lit).items():
+        if raised[device] != times:
+            wrong.append(f"the fire at {device} is {raised[device]} alarms, not {times}")
+    wrong += [f"a fire at {device} that nobody lit" for device in raised.keys() - set(lit)]
+    wrong += [f"the fire at {alarm['device']} has no case" for alarm in fires if not alarm["case"]]
+    wrong += [f"case {number} has no alarm" for number in {*cases} - {alarm["case"] for alarm in alarms}]
+    return wrong
+
+
+async def _all(client: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = []
+    after: str | None = ""
+    while after is not None:
+        found = await client.get(path, params={"state": "all", "limit": 500, "after": after})
+        page = found.raise_for_status().json()
+        items += page["items"]
+        after = page["next"]
+    return items
 
 
 def _holds(outbox: Path, source: str) -> bool:

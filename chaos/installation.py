@@ -12,8 +12,10 @@ import httpx
 import yaml
 
 from bench.servers import answers, find_mosquitto, python
+from chaos.cable import cable
 from chaos.parts import Part, Unbroken
 from chaos.proxy import Link
+from chaos.senders import modbus
 from chaos.site import write_site
 from chaos.world import CORE, Layout, World
 from ingest.bus import BusUnavailable
@@ -40,6 +42,8 @@ async def installation(
     world = World(folder, layout, site, ports, homes=dict(homes or {}))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_end, world)
+        for number, edge in enumerate(layout.cables):
+            world.cables[edge] = stack.enter_context(cable(number))
         await _links(world)
         for part in (_nats(world), _mosquitto(world)):
             world.parts[part.name] = part
@@ -47,6 +51,12 @@ async def installation(
         for name in CORE:
             world.parts[name] = _core(world, name)
             await world.parts[name].start()
+        for edge in layout.edges:
+            if not layout.lines or not modbus.series_of(site, edge):
+                continue
+            lines = world.serial_lines(edge)
+            world.parts[lines.name] = lines
+            await lines.start()
         for edge in layout.edges:
             world.parts[edge] = _edge(world, edge)
         await asyncio.gather(*(world.parts[edge].start() for edge in layout.edges))
@@ -65,8 +75,10 @@ async def _end(world: World) -> None:
 async def _links(world: World) -> None:
     world.links["bus core"] = Link("bus core", world.ports["bus"])
     for edge in world.layout.edges:
-        world.links[f"bus {edge}"] = Link(f"bus {edge}", world.ports["bus"])
-        world.links[f"mqtt {edge}"] = Link(f"mqtt {edge}", world.ports["mqtt"])
+        for name in ("bus", "mqtt"):
+            link = world.links[f"{name} {edge}"] = Link(f"{name} {edge}", world.ports[name])
+            if edge in world.cables:
+                link.host = world.cables[edge].near
     for link in world.links.values():
         await link.open()
 
@@ -151,11 +163,14 @@ def _edge(world: World, edge: str) -> Part:
     authority = world.server.authority_file.read_text(encoding="utf-8") if world.layout.tls else ""
     name = SERVER_NAME if world.layout.tls else ""
     write_link(link, edge, world.url(f"bus {edge}"), authority_pem=authority, server_name=name)
+    broker = world.links[f"mqtt {edge}"]
     command = python(
         "edge", str(world.folder / "site"), "--id", edge, "--data", str(world.edge_data),
-        "--link", str(link), "--broker", f"mqtt://127.0.0.1:{world.links[f'mqtt {edge}'].port}",
+        "--link", str(link), "--broker", f"mqtt://{broker.host}:{broker.port}",
         *world.layout.edge_options,
     )  # fmt: skip
+    if edge in world.cables:
+        command = world.cables[edge].at_far_end(command)
     status = world.edge_data / edge / "status.json"
 
     async def hears(part: Part) -> bool:

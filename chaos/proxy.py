@@ -59,8 +59,10 @@ class Link:
     chance: random.Random = field(default_factory=random.Random, repr=False)
     """Chooses the bits."""
     traffic: Traffic = field(default_factory=Traffic)
+    host: str = "127.0.0.1"
+    """The address of this machine on which clients connect …"""
     port: int = 0
-    """Where clients connect; chosen by `open` when 0."""
+    """… and the port; chosen by `open` when 0."""
     _server: asyncio.Server | None = field(default=None, repr=False)
     _connections: set[_Connection] = field(default_factory=set, repr=False)
     _passing: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -106,7 +108,7 @@ class Link:
             await self._listen()
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", self.port, limit=CHUNK)
+        self._server = await asyncio.start_server(self._accepted, self.host, self.port, limit=CHUNK)
 
     async def _stop_listening(self) -> None:
         if self._server is not None:

@@ -15,13 +15,18 @@ METER: Final = "chaos-meter"
 METER_POINTS: Final = 24
 """Values in one message of a meter: a million samples in 42,000 messages."""
 
+LINES: Final = "lines"
+"""The folder beside the site's in which the serial lines are."""
+POLL: Final = 0.2
+"""Seconds between two polls of a device on a serial line."""
+
 
 def write_site(folder: Path, *, devices: int, meters: int) -> Site:
     """Write the site with about `devices` devices and `meters` meters an edge, and load it.
 
     Its connections name no broker: each edge uses the one it is started with.
     """
-    write_community(folder, devices=devices, broker_url="", serial_dir=str(folder.parent / "lines"))
+    write_community(folder, devices=devices, broker_url="", serial_dir=str(folder.parent / LINES))
     points: list[dict[str, Any]] = [
         {"name": f"register_{number:02}", "unit": "1", "minimum": 0, "maximum": 1000}
         for number in range(METER_POINTS)
@@ -61,6 +66,12 @@ def write_site(folder: Path, *, devices: int, meters: int) -> Site:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
+    for path in (folder / "edges").glob("*.yaml"):
+        wiring = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for connection in wiring["connections"]:
+            if connection["driver"] == "modbus-rtu":
+                connection["settings"]["poll"] = POLL
+        path.write_text(yaml.safe_dump(wiring, allow_unicode=True), encoding="utf-8")
     loaded = load_site(folder)
     assert loaded.site is not None, loaded.problems
     return loaded.site

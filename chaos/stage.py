@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import httpx
 import nats.errors
 
 from chaos.comparison import COUNTS
@@ -135,7 +136,7 @@ class Stage:
         self.tell("comparing")
         try:
             found = await gather(world)
-        except (StoreUnavailable, nats.errors.Error, TimeoutError) as error:
+        except (StoreUnavailable, nats.errors.Error, httpx.HTTPError, TimeoutError) as error:
             self.fault(f"what is stored cannot be compared: {error}")
             return
         self._record(found)
@@ -152,7 +153,7 @@ class Stage:
             self.fault("nothing was sent: the scenario proves nothing")
         if not found.books.balanced:
             self.fault(f"the books do not balance: {found.books.first_difference}")
-        outcome.faults += found.unruled
+        outcome.faults += found.unruled + found.misjudged
 
 
 async def _do(action: Callable[[], object]) -> None:

@@ -4,6 +4,7 @@ Everything is real: NATS, Mosquitto, the core's processes, edge agents, senders 
 `Link`s::
 
     senders ─▶ broker ─▶ link "mqtt EDGE" ─▶ edge agent ─▶ link "bus EDGE" ─▶ NATS ◀─ link "bus core" ◀─ core
+    serial lines ──────────────────────────────▲
 """
 
 import asyncio
@@ -19,18 +20,23 @@ import httpx
 import msgspec
 
 from bench.servers import python
+from chaos.cable import Cable
 from chaos.journal import Mark, newest_heard
 from chaos.parts import Part, Unbroken
 from chaos.proxy import Link
-from chaos.senders import mqtt, speech
-from chaos.site import EDGES
+from chaos.senders import modbus, mqtt, speech
+from chaos.site import EDGES, LINES
 from ingest.bus import Bus, Credentials
 from ingest.nats_files import ServerFiles
 from links.trust import SERVER_NAME, trust_authority
 from registry.site import Site
+from simulators.wires import line_name
 
 CORE: Final = ("ingest", "gateway")
 """The core's processes, in the order of their start."""
+_SENDER: Final = "sender"
+_LINES: Final = "lines"
+"""What the names of parts begin with that say something."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,10 @@ class Layout:
     """More of the edge agents' command line."""
     edge_environment: Mapping[str, str] = field(default_factory=dict)
     """More of their environment."""
+    cables: Sequence[str] = ()
+    """Edges at the far end of a cable that can be pulled out; they need `tls`."""
+    lines: bool = True
+    """Whether devices on serial lines answer. An edge that can keep nothing leaves out what it polled."""
 
 
 @dataclass
@@ -65,7 +75,14 @@ class World:
     ports: dict[str, int]
     parts: dict[str, Part] = field(default_factory=dict)
     links: dict[str, Link] = field(default_factory=dict)
+    cables: dict[str, Cable] = field(default_factory=dict)
+    """By edge."""
     journals: list[Path] = field(default_factory=list)
+    """Of the senders."""
+    line_journals: list[Path] = field(default_factory=list)
+    """Of the serial lines."""
+    fires: list[str] = field(default_factory=list)
+    """Devices that said that it burns, in order."""
     homes: dict[str, Path] = field(default_factory=dict)
     """Where "core", "edges" or "bus" keep their data, if not beside everything else: on a small disk."""
     _loads: int = 0
@@ -97,7 +114,8 @@ class World:
 
     def url(self, link: str) -> str:
         """The bus at the end of one of `links`."""
-        return f"{'tls' if self.layout.tls else 'nats'}://127.0.0.1:{self.links[link].port}"
+        through = self.links[link]
+        return f"{'tls' if self.layout.tls else 'nats'}://{through.host}:{through.port}"
 
     def outbox(self, edge: str) -> Path:
         """An edge's outbox."""
@@ -132,7 +150,7 @@ class World:
         With `messages` it ends after so many, else with `end_loads`. It speaks for devices of `classes`, but
         not for those in `spare`.
         """
-        name = f"sender {edge} {self._loads}"
+        name = f"{_SENDER} {edge} {self._loads}"
         self._loads += 1
         stem = self.folder / name.replace(" ", "-")
         choir, journal = stem.with_suffix(".choir"), stem.with_suffix(".journal")
@@ -149,10 +167,27 @@ class World:
         await part.start()
         return part
 
+    def serial_lines(self, edge: str) -> Part:
+        """The devices on the serial lines of `edge`; not started yet."""
+        name, journal = f"{_LINES} {edge}", self.folder / f"lines-{edge}.journal"
+        self.line_journals.append(journal)
+        folder = self.folder / LINES
+
+        async def there(_: Part) -> bool:
+            return all(
+                (folder / line_name(edge, wire)).exists()
+                for wire in self.site.edges[edge].connections
+                if wire.driver == modbus.DRIVER
+            )
+
+        arguments = (str(self.folder / "site"), edge, str(folder), str(journal))
+        command = python("chaos.senders.modbus", *arguments)
+        return Part(name, command, journal.with_suffix(".log"), there)
+
     async def end_loads(self, limit: float = 60.0) -> None:
         """No sender says anything new; wait until all that was said is acknowledged."""
-        senders = [part for name, part in self.parts.items() if name.startswith("sender")]
-        for part in senders:
+        senders = [part for name, part in self.parts.items() if name.startswith(_SENDER)]
+        for part in (*senders, *(part for name, part in self.parts.items() if name.startswith(_LINES))):
             await part.stop(limit)
         for part in senders:
             # one that was killed, or had only just begun, still has something to say again
@@ -164,7 +199,7 @@ class World:
 
     def lasting(self) -> list[Part]:
         """The parts that never end by themselves: all but the senders."""
-        return [part for name, part in self.parts.items() if not name.startswith("sender")]
+        return [part for name, part in self.parts.items() if not name.startswith(_SENDER)]
 
     def marks(self) -> list[Mark]:
         """The newest acknowledged value of every sender's edges and lanes."""

@@ -38,6 +38,10 @@ from supervision.watchdog import Watchdog
 HEALTH_INTERVAL: Final = 10.0
 STATUS_INTERVAL: Final = 1.0
 TRIM_INTERVAL: Final = 1.0
+AWAY_PAUSE: Final = 2.0
+"""Seconds at most between two attempts to reach a broker or a line that is away: an alarm may wait there."""
+BROKEN_PAUSE: Final = 30.0
+"""The same for a driver that broke, each time with a page of log."""
 STOP_LIMIT: Final = 2.0
 """Seconds a stopping agent takes to commit and send what it has in hand …"""
 SETTLE_LIMIT: Final = 0.5
@@ -134,7 +138,7 @@ class Agent:
         state, port = self.connections[wire.connection], self._collector.port(wire.connection)
         delay = 0.2
         while True:
-            started = time.monotonic()
+            started, longest = time.monotonic(), AWAY_PAUSE
             try:
                 await self._read_wire(wire, state, port)
                 problem = "the driver ended"
@@ -143,7 +147,7 @@ class Agent:
             except Exception as error:
                 # A driver is other people's protocols and libraries: whatever breaks in one must not
                 # stop the others.
-                problem = f"{type(error).__name__}: {error}"
+                problem, longest = f"{type(error).__name__}: {error}", BROKEN_PAUSE
                 log.exception("connection %s: its driver broke", wire.connection)
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise asyncio.CancelledError  # the driver broke while it was being stopped
@@ -151,7 +155,7 @@ class Agent:
                 log.warning("connection %s: %s; trying again", wire.connection, problem)
             state.up, state.problem = False, problem
             state.restarts += 1
-            delay = 0.2 if time.monotonic() - started > 30 else min(delay * 2, 30.0)
+            delay = 0.2 if time.monotonic() - started > 30 else min(delay * 2, longest)
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries
 
     async def _read_wire(self, wire: Wire, state: ConnectionHealth, port: Port) -> None:

@@ -67,7 +67,7 @@ class MqttSettings(Model):
     clear_text: bool = Field(
         False, description="The broker knows no TLS: let the password go over the network readable."
     )
-    keepalive: int = Field(30, ge=5, le=3600, description="Seconds between signs of life.")
+    keepalive: int = Field(15, ge=5, le=3600, description="Seconds between signs of life.")
 
     @model_validator(mode="after")
     def _credentials_need_tls(self) -> Self:

@@ -23,7 +23,7 @@ from pymodbus.pdu.register_message import ReadHoldingRegistersResponse, ReadInpu
 from readings import Scalar
 from simulators.clock import Clock
 from simulators.device import Change, Fault, SimulatedDevice
-from simulators.record import Record, Sent
+from simulators.record import Recorder, Sent
 from simulators.registers import Memory
 from simulators.wire_values import from_wire
 
@@ -52,7 +52,7 @@ class ModbusLine:
         devices: Sequence[SimulatedDevice],
         *,
         clock: Clock,
-        record: Record | None = None,
+        record: Recorder | None = None,
         seed: int = 0,
         baudrate: int | None = None,
     ) -> None:

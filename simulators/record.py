@@ -11,7 +11,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, Protocol, cast
 
 import msgspec
 
@@ -45,6 +45,14 @@ class Sent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     wire: Scalar
     event: str = ""
     note: str = ""
+
+
+class Recorder(Protocol):
+    """Who is told of every value that leaves a simulator, before it does."""
+
+    def write(self, sent: Sent) -> None:
+        """Take note of one value."""
+        ...
 
 
 class Record:

@@ -31,6 +31,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "corrupt": Scenario(links.corrupt, N_("bits turned over on the way, behind the checksums of TCP")),
     "silence": Scenario(links.silence, N_("a link that goes silent for 25 s")),
     "long-silence": Scenario(links.long_silence, N_("a link that goes silent for 10 minutes")),
+    "cable": Scenario(links.cable, N_("the network cable of an edge pulled out, in a network namespace")),
     "forgotten": Scenario(links.forgotten, N_("connections that a router forgets and nobody ends")),
     "restart-in-cut": Scenario(links.restart_in_cut, N_("both ends restarted while the link is cut")),
     "broker-restart": Scenario(

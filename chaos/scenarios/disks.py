@@ -70,7 +70,7 @@ async def full_edge(stage: Stage) -> None:
     edge = EDGES[stage.dice.index("which edge", 2)]
     before = stage.dice.between("seconds before", 1.0, 3.0)
     with small_disk(stage.folder / "disk", 64 * MEGABYTE) as disk:
-        layout = Layout(edge_options=("--disk-reserve", str(4 * MEGABYTE), "--disk-spare", "0"))
+        layout = Layout(lines=False, edge_options=("--disk-reserve", str(4 * MEGABYTE), "--disk-spare", "0"))
         async with stage.world(layout, {"edges": disk.folder / "edges"}) as world:
             fire = Fire(world, edge)
             await _loads(stage, world, [fire])
@@ -94,7 +94,7 @@ async def greedy(stage: Stage) -> None:
     """Another program takes every byte that gets free on the edges' disk: all goes straight to the core."""
     before = stage.dice.between("seconds before", 1.0, 3.0)
     with small_disk(stage.folder / "disk", 64 * MEGABYTE) as disk:
-        layout = Layout(edge_options=("--disk-reserve", str(4 * MEGABYTE), "--disk-spare", "0"))
+        layout = Layout(lines=False, edge_options=("--disk-reserve", str(4 * MEGABYTE), "--disk-spare", "0"))
         async with stage.world(layout, {"edges": disk.folder / "edges"}) as world:
             fire = Fire(world, EDGES[0])
             await _loads(stage, world, [fire])
@@ -111,7 +111,7 @@ async def greedy(stage: Stage) -> None:
 async def thinned(stage: Stage) -> None:
     """An outbox that is too small for the outage: telemetry is thinned and counted, the fire is kept."""
     edge = EDGES[stage.dice.index("which edge", 2)]
-    async with stage.world(Layout(edge_options=("--outbox-limit", str(4 * MEGABYTE)))) as world:
+    async with stage.world(Layout(lines=False, edge_options=("--outbox-limit", str(4 * MEGABYTE)))) as world:
         fire = Fire(world, edge)
         await world.links[f"bus {edge}"].cut()
         await fire.light()

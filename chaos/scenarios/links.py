@@ -3,6 +3,8 @@
 import asyncio
 from functools import partial
 
+from chaos.fire import Fire
+from chaos.site import EDGES
 from chaos.stage import Stage
 from chaos.world import Layout, World
 
@@ -52,6 +54,28 @@ async def corrupt(stage: Stage) -> None:
         stage.note(f"{spoilt} bits were turned over")
     if not spoilt:
         stage.fault("no bit was turned over: the scenario proves nothing")
+
+
+async def cable(stage: Stage) -> None:
+    """An edge's only cable is pulled out and put back: for seconds, and for 25 s with a fire in them."""
+    edge = EDGES[stage.dice.index("which edge", 2)]
+    pulls = [stage.dice.between("seconds without cable", 0.5, 8.0) for _ in range(3)]
+    async with stage.world(Layout(tls=True, cables=[edge])) as world:
+        fire = Fire(world, edge)
+        for name in EDGES:
+            await world.load(name, stage.scale.rate, spare=fire.devices)
+        for seconds in (*pulls, 25.0):
+            await asyncio.sleep(2)
+            stage.tell("the cable of {edge} is out for {seconds:.0f} s", edge=edge, seconds=seconds)
+            world.cables[edge].pull()
+            await asyncio.sleep(seconds / 2)
+            if seconds == 25.0:
+                await fire.light()
+            await asyncio.sleep(seconds / 2)
+            await stage.mend(world, world.cables[edge].plug)
+            if fire.lit:
+                stage.outcome.figures["smoke to case from the mend, s"] = await fire.is_a_case()
+            await stage.recovered()
 
 
 async def silence(stage: Stage) -> None:

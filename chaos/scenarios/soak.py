@@ -45,7 +45,7 @@ async def soak(stage: Stage) -> None:
 async def _watch(stage: Stage, world: World) -> tuple[dict[str, Curve], dict[str, Curve]]:
     memory: dict[str, Curve] = defaultdict(list)
     files: dict[str, Curve] = defaultdict(list)
-    watched = [name for name in world.parts if not name.startswith("sender")]
+    watched = [part.name for part in world.lasting()]
     began = time.monotonic()
     while (at := time.monotonic() - began) < stage.scale.soak:
         for name in watched:
