@@ -19,6 +19,7 @@ from msgspec import json
 
 from edge import health
 from edge.box_clock import BoxClock
+from edge.bus import Bus
 from edge.collector import Collector, Port
 from edge.health import ConnectionHealth, Vitals
 from edge.intake import Attached, Broker, DeadLetters, Driver, DriverContext, DriverFailed, Intake
@@ -28,7 +29,7 @@ from edge.routes import Routes
 from edge.safekeeping import Safekeeping
 from edge.straight import Straight
 from edge.thinner import Thinner
-from edge.uplink import Bus, Uplink
+from edge.uplink import Uplink
 from readings import Lane
 from registry.device_types import DeviceType
 from registry.model import Model

@@ -17,7 +17,7 @@ import msgspec
 import nats.errors
 from nats.aio.client import Client
 
-from edge.uplink import Bus
+from edge.bus import Bus
 from language import N_, Message
 from links.addresses import Address
 from links.admission import UNREADABLE, Admission, Application

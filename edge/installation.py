@@ -6,11 +6,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from edge.agent import Installation, Wire
+from edge.bus import Bus
 from edge.deliveries import DeliveryKeys
 from edge.drivers import DRIVERS, driver_class
 from edge.intake import Attached, Broker, Counters, DeadLetters, DriverContext, InvalidWiring
 from edge.outbox import Limits
-from edge.uplink import Bus
 from registry.devices import EdgeWiring
 from registry.listings import Draft
 from registry.problems import InvalidConfiguration, Problem

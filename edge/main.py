@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from edge.agent import Agent, Installation
+from edge.bus import Bus
 from edge.installation import load_installation
 from edge.intake import Broker
 from edge.outbox import Limits, OutboxInUse, OutboxUnusable
-from edge.uplink import Bus
 from language import preferred, translator
 from links.addresses import objection_to
 from links.folder import LINK_FOLDER, InvalidLink, Link, exists

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from edge.bus import Bus
 from edge.enrol import NotEnrolled, enrol
 from edge.outbox import Group, Outbox
-from edge.uplink import Bus, Uplink
+from edge.uplink import Uplink
 from ingest.bus import Bus as CoreBus
 from ingest.doorkeeper import Doorkeeper
 from ingest.nats_config import ServerPorts

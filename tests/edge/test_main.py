@@ -4,10 +4,10 @@ import re
 
 import pytest
 
+from edge.bus import Bus
 from edge.drivers import DRIVERS, driver_class
 from edge.installation import load_installation
 from edge.main import EXIT_CONFIGURATION
-from edge.uplink import Bus
 from registry.problems import InvalidConfiguration
 from tests.conftest import wait_until
 from tests.edge.conftest import wire_up

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 import nats
 import pytest
 
+from edge.bus import Bus
 from edge.outbox import Group, Outbox
-from edge.uplink import Bus, Uplink
+from edge.uplink import Uplink
 from readings import Lane, Sample, wire
 from readings.subjects import OUTAGE_HEADER
 from tests.edge.conftest import Streams, until

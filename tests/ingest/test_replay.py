@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from edge.bus import Bus as Link
 from edge.outbox import Group, Outbox
-from edge.uplink import Bus as Link
 from edge.uplink import Uplink
 from ingest.bus import Bus
 from ingest.stores.memory import MemoryStore
