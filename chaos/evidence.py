@@ -48,7 +48,8 @@ async def gather(world: World) -> Evidence:
             kept = [Kept(row.time, row.value) for row in stored.rows]
             aside = quarantined.get((series.edge, series.source, series.native), ())
             name = f"{series.device} {series.point}"
-            found = compare(name, told, kept, aside, *given_up.of_series(series))
+            # in a thread: the links of the installation are in this process, and millions of values take long
+            found = await asyncio.to_thread(compare, name, told, kept, aside, *given_up.of_series(series))
             given_up.account_for(series, found)
             values.add(found)
     finally:
