@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js.client import JetStreamContext
+from nats.js.errors import APIError
 
 from ingest.streams import ensure_consumer
 
@@ -228,19 +229,26 @@ class Consumer:
         self._buffer.clear()
         self._expected = 0
         info = await ensure_consumer(self._context, self.stream, self.durable, self._ack_wait)
-        if info.num_ack_pending:
-            server = self._client.connected_server_version
-            if (server.major, server.minor) >= _RESETS:
-                await self._context.reset_consumer(self.stream, self.durable)
-            else:
-                # They deliver again by themselves after this time, and what is delivered again goes before
-                # what is new.
-                await asyncio.sleep(self._ack_wait)
+        if info.num_ack_pending and not await self._reset():
+            # It delivers again by itself after this time, and what is delivered again goes before what is new.
+            await asyncio.sleep(self._ack_wait)
         self._asked = 0
         self._inbox = self._client.new_inbox()
         self._subscription = await self._client.subscribe(self._inbox, cb=self._receive)
         self._last_heard = asyncio.get_running_loop().time()
         await self._ask()
+
+    async def _reset(self) -> bool:
+        """Have the server deliver at once what is pending; False when it cannot. Raises `nats.errors.Error`."""
+        server = self._client.connected_server_version
+        if (server.major, server.minor) < _RESETS:
+            return False  # it would not even answer
+        try:
+            await self._context.reset_consumer(self.stream, self.durable)
+        except APIError as error:
+            log.warning("consumer cannot be reset", consumer=self.durable, error=str(error))
+            return False
+        return True
 
     async def _ask(self) -> None:
         room = self._capacity - len(self._held) - self._asked
