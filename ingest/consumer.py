@@ -230,7 +230,7 @@ class Consumer:
         self._expected = 0
         info = await ensure_consumer(self._context, self.stream, self.durable, self._ack_wait)
         if info.num_ack_pending and not await self._reset():
-            # It delivers again by itself after this time, and what is delivered again goes before what is new.
+            # It delivers again by itself after this time, what is delivered again before what is new.
             await asyncio.sleep(self._ack_wait)
         self._asked = 0
         self._inbox = self._client.new_inbox()
@@ -239,7 +239,10 @@ class Consumer:
         await self._ask()
 
     async def _reset(self) -> bool:
-        """Have the server deliver at once what is pending; False when it cannot. Raises `nats.errors.Error`."""
+        """Have the server deliver at once what is pending; False when it cannot.
+
+        Raises `nats.errors.Error` when it does not answer.
+        """
         server = self._client.connected_server_version
         if (server.major, server.minor) < _RESETS:
             return False  # it would not even answer
