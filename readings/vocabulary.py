@@ -10,7 +10,7 @@ from typing import Final
 
 
 class DeviceClass(StrEnum):
-    """What a binary point means; ``True`` is the abnormal or open side."""
+    """What a binary point means; ``True`` is the abnormal or open side. Only `TIMESTAMP` is a number's."""
 
     SMOKE = "smoke"
     GAS = "gas"
@@ -33,6 +33,8 @@ class DeviceClass(StrEnum):
     CONNECTIVITY = "connectivity"
     POWER = "power"
     RUNNING = "running"
+    TIMESTAMP = "timestamp"
+    """A moment, as seconds since 1970-01-01 UTC."""
 
 
 EDGE_CONNECTION: Final = "edge"

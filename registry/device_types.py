@@ -33,7 +33,8 @@ class Point(Model):
     source: str = Field("", description="The device's own name for it; empty: the same.")
     kind: Kind = Field(Kind.NUMBER, description="binary, number, state (one of `states`) or event.")
     device_class: DeviceClass | None = Field(
-        None, description="Meaning of a binary point (true = abnormal/open)."
+        None,
+        description="What a binary point means when true; `timestamp`: a number of seconds since 1970.",
     )
     invert: bool = Field(False, description="The wire says true when normal/closed.")
     true_when: tuple[str | int | float | bool, ...] = Field(

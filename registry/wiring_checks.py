@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from language import N_, Message
 from readings.units import UnknownUnit, conversion, known_units
-from readings.vocabulary import EDGE_CONNECTION
+from readings.vocabulary import EDGE_CONNECTION, DeviceClass
 from registry.device_types import DeviceType, Kind
 from registry.devices import Device, EdgeWiring
 from registry.listings import Draft, Drafts, repeated, twice
@@ -87,10 +87,14 @@ def _check_point(draft: Draft[DeviceType], index: int) -> list[Problem]:
             {"minimum": point.minimum, "maximum": point.maximum},
         )
         problems.append(draft.problem((*inside, "minimum"), message, value=point.minimum))
+    moment = point.device_class is DeviceClass.TIMESTAMP
+    if moment and point.unit != "s":
+        message = Message(N_("a moment is kept in seconds: write `unit: s`"))
+        problems.append(draft.problem((*inside, "device_class"), message, value=point.device_class))
     belongs = {
         "invert": (Kind.BINARY,),
         "true_when": (Kind.BINARY,),
-        "device_class": (Kind.BINARY,),
+        "device_class": (Kind.NUMBER if moment else Kind.BINARY,),
         "states": (Kind.STATE, Kind.EVENT),
         "unit": (Kind.NUMBER,),
     }

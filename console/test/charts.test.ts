@@ -76,6 +76,7 @@ describe("lines of a series", () => {
 
   it("are not drawn from words; these are told one by one", () => {
     expect(draws("event")).toBe(false);
+    expect(draws("number", "timestamp")).toBe(false);
     const said = occurrencesOf(
       series({
         kind: "event",

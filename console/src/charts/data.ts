@@ -23,9 +23,9 @@ function asNumber(value: Scalar): number | null {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
 
-/** Whether the point draws as a curve; states and events are words and make a list. */
-export function draws(kind: Kind): boolean {
-  return kind === "number" || kind === "binary";
+/** Whether the point draws as a curve; states and events are words and make a list, a moment is neither. */
+export function draws(kind: Kind, deviceClass = ""): boolean {
+  return (kind === "number" && deviceClass !== "timestamp") || kind === "binary";
 }
 
 export function linesOf(series: Series): Lines {

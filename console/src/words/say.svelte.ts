@@ -11,11 +11,13 @@ export const moment = (at: string | number, seconds = false) =>
 export const fullMoment = (at: string | number) => format.fullMoment(at, prefs.language, site.timezone);
 export const relative = (at: string | number) => format.relative(at, clock.now, prefs.language);
 export const duration = (ms: number) => format.duration(ms, prefs.language);
-/** How a clock stands: `3 min behind`. */
-export const clockOffset = (seconds: number) =>
-  t(seconds < 0 ? "device.clockBehind" : "device.clockAhead", {
+/** How a clock stands: `3 min behind`; less than half a second is nothing to say. */
+export function clockOffset(seconds: number): string {
+  if (Math.abs(seconds) < 0.5) return t("device.clockRight");
+  return t(seconds < 0 ? "device.clockBehind" : "device.clockAhead", {
     duration: duration(Math.abs(seconds) * 1000),
   });
+}
 export const stopwatch = (ms: number) => format.stopwatch(ms, prefs.language);
 export const number = (value: number, digits?: number) => format.number(value, prefs.language, digits);
 export const bytes = (value: number) => format.bytes(value, prefs.language);
@@ -35,6 +37,7 @@ export function value(given: Scalar, unit = "", kind: Kind | "" = "", deviceClas
     return word("value", `${SWITCH_WORDS[deviceClass] ?? "switch"}.${Boolean(given)}`);
   }
   if (typeof given === "string") return word("event", given);
+  if (deviceClass === "timestamp") return moment(given * 1000, true);
   const symbol = format.unitSymbol(unit);
   const shown = number(given);
   if (!symbol) return shown;
