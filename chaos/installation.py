@@ -38,13 +38,20 @@ async def installation(
     """Everything, started and ready; raises `Unbroken` when something cannot be started."""
     layout = layout or Layout()
     site = await asyncio.to_thread(write_site, folder / "site", devices=layout.devices, meters=layout.meters)
-    ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
+    links = ["bus core", *(f"{to} {edge}" for edge in layout.edges for to in ("bus", "mqtt"))]
+    # all at once: a port that is chosen is not taken yet
+    ports = dict(zip((*_PORTS, *links), free_ports(len(_PORTS) + len(links)), strict=True))
     world = World(folder, layout, site, ports, homes=dict(homes or {}))
+    for name in links:
+        world.links[name] = Link(name, ports[name.partition(" ")[0]], port=ports[name])
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_end, world)
         for number, edge in enumerate(layout.cables):
-            world.cables[edge] = stack.enter_context(cable(number))
-        await _links(world)
+            laid = world.cables[edge] = stack.enter_context(cable(number))
+            for to in ("bus", "mqtt"):
+                world.links[f"{to} {edge}"].host = laid.near
+        for link in world.links.values():
+            await link.open()
         for part in (_nats(world), _mosquitto(world)):
             world.parts[part.name] = part
             await part.start()
@@ -70,17 +77,6 @@ async def _end(world: World) -> None:
         await part.kill()
     for link in world.links.values():
         await link.close()
-
-
-async def _links(world: World) -> None:
-    world.links["bus core"] = Link("bus core", world.ports["bus"])
-    for edge in world.layout.edges:
-        for name in ("bus", "mqtt"):
-            link = world.links[f"{name} {edge}"] = Link(f"{name} {edge}", world.ports[name])
-            if edge in world.cables:
-                link.host = world.cables[edge].near
-    for link in world.links.values():
-        await link.open()
 
 
 def _nats(world: World) -> Part:

@@ -69,7 +69,7 @@ class Part:
         """Wait until it does its work; raises `Unbroken` when it has ended or `limit` seconds have passed."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + limit
-        while not await self.ready(self):
+        while not await self.ready(self) or not self.running:
             if not self.running:
                 raise Unbroken(self._words(f"{self.name} has ended by itself"))
             if loop.time() > deadline:
