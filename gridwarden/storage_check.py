@@ -15,10 +15,20 @@ from gridwarden.finding import Finding
 from ingest.database import StoreUnavailable
 from ingest.disk import DiskLimits, DiskWatch, Room, space_of
 from ingest.stores.influx_answers import Verdict as Written
-from ingest.stores.influx_client import DatabaseMissing, InfluxClient, InfluxSettings
+from ingest.stores.influx_client import (
+    UNREADABLE,
+    DatabaseMissing,
+    InfluxClient,
+    InfluxSettings,
+    QueryFailed,
+    identifier,
+)
 
 GIGABYTE: Final = 1 << 30
 CLOCK_OFF_SECONDS: Final = 2.0
+_MOST: Final = 1_000_000
+"""``max-series-per-database`` of InfluxDB 1.x, unless it is set."""
+_MANY_SERIES: Final = _MOST // 2
 _NOTHING: Final = b"# gridwarden doctor\n"
 """A comment: the server checks the user's right to write, and there is nothing to write."""
 
@@ -85,12 +95,18 @@ async def _influx(settings: InfluxSettings) -> list[Finding]:
                     tell("Run an NTP client on both machines."),
                 )
             )
+        before = time.monotonic()
         written = await client.write(_NOTHING)
         if written.verdict is Written.WRITTEN:
-            good = tell("the user may write to database {database}", database=settings.database)
+            good = tell(
+                "the user may write to database {database}, which takes {ms} ms",
+                database=settings.database,
+                ms=f"{(time.monotonic() - before) * 1000:.0f}",
+            )
             found.append(Finding("good", good))
         else:
             found.append(Finding("bad", written.refusal.reason))
+        found += await _series(client)
     except DatabaseMissing as error:
         remedy = tell("It is made with the first reading, if the user may.")
         found.append(Finding("warning", translate(error.message), remedy))
@@ -101,3 +117,25 @@ async def _influx(settings: InfluxSettings) -> list[Finding]:
     finally:
         await client.close()
     return found
+
+
+async def _series(client: InfluxClient) -> list[Finding]:
+    """How many series there are; nothing where the user may not ask, or the server knows no such question."""
+    database = identifier(client.settings.database)
+    before = time.monotonic()
+    try:
+        (result,) = await client.query(f"SHOW SERIES CARDINALITY ON {database}")
+        ((count,),) = result["series"][0]["values"]
+    except (QueryFailed, StoreUnavailable, *UNREADABLE):
+        return []
+    what = tell(
+        "{count} series, as it answers in {ms} ms",
+        count=f"{count:,}",
+        ms=f"{(time.monotonic() - before) * 1000:.0f}",
+    )
+    if count < _MANY_SERIES:
+        return [Finding("good", what)]
+    remedy = tell(
+        "InfluxDB 1.x refuses new ones from {most} on: raise max-series-per-database.", most=f"{_MOST:,}"
+    )
+    return [Finding("warning", what, remedy)]

@@ -1,6 +1,10 @@
 """What the doctor says about disks and InfluxDB."""
 
+from base64 import b64encode
 from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
 
 from chaos.small_disk import MEGABYTE, small_disk
 from gateway.config import GatewayConfig
@@ -38,6 +42,21 @@ def test_limits_that_do_not_fit_the_disk_are_told(tmp_path: Path) -> None:
         assert full.verdict == "bad"
 
 
+def test_many_series_are_told_before_there_are_too_many(
+    influx_server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    influx_query(influx_server, "CREATE DATABASE gw")
+    lines = "".join(f"smoke,device=d{number} value=1\n" for number in range(30)).encode()
+    request = Request(f"{influx_server.url}/write?db=gw", lines)
+    request.add_header("Authorization", "Basic " + b64encode(b"admin:secret").decode())
+    urlopen(request, timeout=30).close()
+    monkeypatch.setattr("gridwarden.storage_check._MANY_SERIES", 20)
+    *_, series = look(influx_server, "admin", "secret")
+    assert series.verdict == "warning"
+    assert series.what.startswith("30 series")
+    assert "max-series-per-database" in series.remedy
+
+
 def look(server: ServerProcess, user: str, password: str, database: str = "gw") -> list[Finding]:
     return [*check_influx(InfluxSettings(server.url, database, user, password, timeout=5))]
 
@@ -45,10 +64,13 @@ def look(server: ServerProcess, user: str, password: str, database: str = "gw") 
 def test_a_user_that_may_write_is_told_from_one_that_may_not(influx_server: ServerProcess) -> None:
     influx_query(influx_server, "CREATE DATABASE gw")
     influx_query(influx_server, "CREATE USER low WITH PASSWORD 'x'")
-    answers, writes = look(influx_server, "admin", "secret")
-    assert (answers.verdict, writes.verdict) == ("good", "good")
+    answers, writes, series = look(influx_server, "admin", "secret")
+    assert (answers.verdict, writes.verdict, series.verdict) == ("good", "good", "good")
     assert "1.6.7" in answers.what
+    assert series.what.startswith("0 series")
     assert not influx_query(influx_server, "SHOW MEASUREMENTS", database="gw")[0].get("series")
+    influx_query(influx_server, "CREATE USER writer WITH PASSWORD 'x'; GRANT WRITE ON gw TO writer")
+    assert [one.verdict for one in look(influx_server, "writer", "x")] == ["good", "good"]
     assert "not authorized to write" in look(influx_server, "low", "x")[1].what
     assert "authorization failed" in look(influx_server, "low", "wrong")[1].what
     missing = look(influx_server, "admin", "secret", "other")[1]
