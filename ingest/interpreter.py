@@ -5,6 +5,8 @@ import gc
 import sys
 from typing import Final
 
+from supervision.memory import one_arena
+
 SWITCH_SECONDS: Final = 0.0005
 """How long the event loop may keep the interpreter from the threads that write (Python's default: 5 ms).
 
@@ -17,8 +19,9 @@ SETTLED_SECONDS: Final = 5.0
 
 
 def share_fairly() -> None:
-    """Let the threads that write have the interpreter soon."""
+    """Let the threads that write have the interpreter soon, and all of them one heap."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    one_arena()
 
 
 async def spare_what_stays() -> None:
