@@ -27,7 +27,6 @@ from links.secret_files import BUS_PASSWORD, SecretExposed, read_secret
 from registry.problems import InvalidConfiguration
 from registry.revision import FolderWatch
 from supervision import EXIT_CONFIGURATION, EXIT_IN_USE
-from supervision.memory import one_arena
 from supervision.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -58,7 +57,6 @@ def run_edge(
     agent runs on this data), `OutboxUnusable` (the data folder is none, or another edge's). A disk that is
     full or broken at start is no reason to stop: what is read goes straight to the bus.
     """
-    one_arena()
     load = partial(
         load_installation, site, edge_id, data, bus, broker=broker, serial_folder=serial_folder, limits=limits
     )

@@ -12,8 +12,8 @@ def one_arena() -> None:
 
     glibc gives threads heaps of their own and hands what one has freed to no other. Half an hour at 5,000
     readings a second made ingest and gateway grow by 1 to 2 MB and go on growing by 25 to 45 kB a minute,
-    with no Python object more; with one heap they stay where they are (docs/performance.md). Another C
-    library is left as it is.
+    with no Python object more; with one heap they stay where they are (docs/reliability.md). An edge agent
+    did not grow either way. Another C library is left as it is.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
