@@ -1,6 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 
+import { prefs } from "../src/app/prefs.svelte";
 import { clockOffset, value } from "../src/words/say.svelte";
+
+beforeEach(() => {
+  prefs.language = "en";
+});
 
 describe("a value", () => {
   it("that is a moment is told as one", () => {
@@ -14,5 +19,7 @@ describe("a clock", () => {
     expect(clockOffset(-0.002)).toBe("in step");
     expect(clockOffset(-180)).toBe("3 min behind");
     expect(clockOffset(2)).toBe("2 s ahead");
+    prefs.language = "zh-CN";
+    expect(clockOffset(0.1)).toBe("时钟一致");
   });
 });
