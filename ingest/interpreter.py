@@ -5,8 +5,6 @@ import gc
 import sys
 from typing import Final
 
-from supervision.memory import one_arena
-
 SWITCH_SECONDS: Final = 0.0005
 """How long the event loop may keep the interpreter from the threads that write (Python's default: 5 ms).
 
@@ -19,9 +17,8 @@ SETTLED_SECONDS: Final = 5.0
 
 
 def share_fairly() -> None:
-    """Let the threads that write have the interpreter soon, and all of them one heap."""
+    """Let the threads that write have the interpreter soon."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    one_arena()
 
 
 async def spare_what_stays() -> None:
