@@ -31,7 +31,6 @@ class Fire:
         self._world = world
         self._device = detectors(world, edge)[number]
         self._edge = edge
-        self.lit = False
 
     @property
     def devices(self) -> AbstractSet[str]:
@@ -45,7 +44,6 @@ class Fire:
         async with aiomqtt.Client("127.0.0.1", self._world.ports["mqtt"]) as client:
             await client.publish(f"{base}/{self._device.address}", '{"smoke": true, "battery": 90}', qos=1)
         self._world.fires.append(self._device.id)
-        self.lit = True
 
     async def kept(self, outbox: Path) -> None:
         """Wait until it is in the edge's outbox; raises `Unbroken`."""

@@ -59,7 +59,7 @@ async def installation(
             world.parts[name] = _core(world, name)
             await world.parts[name].start()
         for edge in layout.edges:
-            if not layout.lines or not modbus.series_of(site, edge):
+            if not layout.lines or not modbus.lines_of(site, edge):
                 continue
             lines = world.serial_lines(edge)
             world.parts[lines.name] = lines

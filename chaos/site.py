@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import yaml
 
+from chaos.senders.modbus import DRIVER
 from registry.loading import load_site
 from registry.site import Site
 from simulators.community import write_community
@@ -69,7 +70,7 @@ def write_site(folder: Path, *, devices: int, meters: int) -> Site:
     for path in (folder / "edges").glob("*.yaml"):
         wiring = yaml.safe_load(path.read_text(encoding="utf-8"))
         for connection in wiring["connections"]:
-            if connection["driver"] == "modbus-rtu":
+            if connection["driver"] == DRIVER:
                 connection["settings"]["poll"] = POLL
         path.write_text(yaml.safe_dump(wiring, allow_unicode=True), encoding="utf-8")
     loaded = load_site(folder)

@@ -174,11 +174,8 @@ class World:
         folder = self.folder / LINES
 
         async def there(_: Part) -> bool:
-            return all(
-                (folder / line_name(edge, wire)).exists()
-                for wire in self.site.edges[edge].connections
-                if wire.driver == modbus.DRIVER
-            )
+            lines = modbus.lines_of(self.site, edge)
+            return all((folder / line_name(edge, wire)).exists() for wire in lines)
 
         arguments = (str(self.folder / "site"), edge, str(folder), str(journal))
         command = python("chaos.senders.modbus", *arguments)

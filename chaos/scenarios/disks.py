@@ -9,17 +9,19 @@ from contextlib import asynccontextmanager
 from chaos.files import spoil
 from chaos.fire import Fire
 from chaos.outcome import Outcome
+from chaos.site import EDGES
 from chaos.small_disk import MEGABYTE, SmallDisk, small_disk
 from chaos.stage import Stage
 from chaos.world import Layout, World
 from ingest.nats_server import ROOM_BYTES
 from supervision.ending import end
 
-EDGES = ("binhu-east", "binhu-west")
 _SPOILT = 3
 """Pages of an outbox that are written over."""
 _MUCH, _LONG = 100.0, 150.0
 """Messages of 24 values a second and seconds: more than an outbox of 4 MB holds, over some whole minutes."""
+_SMALL_RESERVE = Layout(lines=False, edge_options=("--disk-reserve", str(4 * MEGABYTE), "--disk-spare", "0"))
+"""Edges whose reserve fits a small disk, and that use the disk to its end."""
 _ILL = 3.0
 """Seconds after which a bus that says that it is ill is started again."""
 
@@ -70,8 +72,7 @@ async def full_edge(stage: Stage) -> None:
     edge = EDGES[stage.dice.index("which edge", 2)]
     before = stage.dice.between("seconds before", 1.0, 3.0)
     with small_disk(stage.folder / "disk", 64 * MEGABYTE) as disk:
-        layout = Layout(lines=False, edge_options=("--disk-reserve", str(4 * MEGABYTE), "--disk-spare", "0"))
-        async with stage.world(layout, {"edges": disk.folder / "edges"}) as world:
+        async with stage.world(_SMALL_RESERVE, {"edges": disk.folder / "edges"}) as world:
             fire = Fire(world, edge)
             await _loads(stage, world, [fire])
             await asyncio.sleep(before)
@@ -94,8 +95,7 @@ async def greedy(stage: Stage) -> None:
     """Another program takes every byte that gets free on the edges' disk: all goes straight to the core."""
     before = stage.dice.between("seconds before", 1.0, 3.0)
     with small_disk(stage.folder / "disk", 64 * MEGABYTE) as disk:
-        layout = Layout(lines=False, edge_options=("--disk-reserve", str(4 * MEGABYTE), "--disk-spare", "0"))
-        async with stage.world(layout, {"edges": disk.folder / "edges"}) as world:
+        async with stage.world(_SMALL_RESERVE, {"edges": disk.folder / "edges"}) as world:
             fire = Fire(world, EDGES[0])
             await _loads(stage, world, [fire])
             await asyncio.sleep(before)

@@ -64,16 +64,16 @@ async def cable(stage: Stage) -> None:
         fire = Fire(world, edge)
         for name in EDGES:
             await world.load(name, stage.scale.rate, spare=fire.devices)
-        for seconds in (*pulls, 25.0):
+        for seconds, burns in (*((seconds, False) for seconds in pulls), (25.0, True)):
             await asyncio.sleep(2)
             stage.tell("the cable of {edge} is out for {seconds:.0f} s", edge=edge, seconds=seconds)
             world.cables[edge].pull()
             await asyncio.sleep(seconds / 2)
-            if seconds == 25.0:
+            if burns:
                 await fire.light()
             await asyncio.sleep(seconds / 2)
             await stage.mend(world, world.cables[edge].plug)
-            if fire.lit:
+            if burns:
                 stage.outcome.figures["smoke to case from the mend, s"] = await fire.is_a_case()
             await stage.recovered()
 

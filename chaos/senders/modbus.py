@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from chaos.journal import Journal, Said, Series
+from registry.devices import Connection
 from registry.loading import load_site
 from registry.site import Site
 from simulators.clock import Clock
@@ -59,9 +60,14 @@ class Listener:
             self._journal.hear(committed)
 
 
+def lines_of(site: Site, edge: str) -> list[Connection]:
+    """The serial lines of `edge`."""
+    return [wire for wire in site.edges[edge].connections if wire.driver == DRIVER]
+
+
 def series_of(site: Site, edge: str) -> list[Series]:
     """Every point of every device on the serial lines of `edge`."""
-    lines = {wire.id for wire in site.edges[edge].connections if wire.driver == DRIVER}
+    lines = {wire.id for wire in lines_of(site, edge)}
     return [
         Series(edge, f"{device.connection}/{device.address}", point.native, device.id, point.name, point.lane)
         for device in site.devices.values()
@@ -76,9 +82,7 @@ async def _main(site: Site, edge: str, folder: Path, journal: Journal) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     listener = Listener(journal, series_of(site, edge))
     async with asyncio.TaskGroup() as lines:
-        for wire in site.edges[edge].connections:
-            if wire.driver != DRIVER:
-                continue
+        for wire in lines_of(site, edge):
             devices = [
                 SimulatedDevice(device, site.types[device.type])
                 for device in site.devices.values()
