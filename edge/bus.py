@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from links.folder import Link
+from links.trust import tls_options
 from readings.subjects import edge_inbox
 
 
@@ -42,11 +43,4 @@ class Bus:
             options["user_credentials"] = self.credentials_file
         elif self.username:
             options |= {"user": self.username, "password": self.password}
-        if self.url.startswith("tls:"):
-            # Otherwise nats-py lets the server choose, in clear text, whether there is to be TLS at all.
-            options["tls_handshake_first"] = True
-        if self.tls is not None:
-            options["tls"] = self.tls
-        if self.server_name:
-            options["tls_hostname"] = self.server_name
-        return options
+        return options | tls_options(self.url, self.tls, self.server_name)

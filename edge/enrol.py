@@ -25,7 +25,7 @@ from links.authority import WrongAuthority, check_is, check_signed
 from links.folder import InvalidLink, Link, own_key, write_link
 from links.invitation import Invitation
 from links.keys import InvalidKey
-from links.trust import REFUSED, SERVER_NAME, explain, trust_exactly
+from links.trust import REFUSED, SERVER_NAME, explain, tls_options, trust_exactly
 from readings.subjects import ABOUT_ME, enrolment_inbox, enrolment_subject
 
 PATIENCE: Final = 10.0
@@ -105,13 +105,12 @@ def _certificate_at(address: Address, authority: bytes, now: datetime) -> str:
 
 
 async def _ask(invitation: Invitation, address: Address, shown: str, key: str, now: datetime) -> Admission:
+    url = f"tls://{address}"
     options = {
-        "servers": f"tls://{address}",
+        "servers": url,
         "nkeys_seed_str": invitation.key.seed,
         "inbox_prefix": enrolment_inbox(invitation.edge),
-        "tls": trust_exactly(shown),
-        "tls_hostname": SERVER_NAME,
-        "tls_handshake_first": True,
+        **tls_options(url, trust_exactly(shown), SERVER_NAME),
     }
     question = msgspec.json.encode(Application(key))
     try:

@@ -26,6 +26,7 @@ from nats.js.client import JetStreamContext
 from ingest.consumer import Consumer
 from ingest.patience import Pause
 from ingest.streams import StreamLimits, ensure_streams
+from links.trust import tls_options
 from readings.wire import UNREADABLE
 
 log = structlog.get_logger(__name__)
@@ -386,11 +387,4 @@ def _options(url: str, credentials: Credentials) -> dict[str, Any]:
         options |= {"user": credentials.user, "password": credentials.password}
     if credentials.token:
         options["token"] = credentials.token
-    if url.startswith("tls:"):
-        # Otherwise nats-py lets the server choose, in clear text, whether there is to be TLS at all.
-        options["tls_handshake_first"] = True
-    if credentials.tls is not None:
-        options["tls"] = credentials.tls
-    if credentials.server_name:
-        options["tls_hostname"] = credentials.server_name
-    return options
+    return options | tls_options(url, credentials.tls, credentials.server_name)

@@ -5,7 +5,7 @@ import socket
 import ssl
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from language import N_, Message
 
@@ -34,6 +34,19 @@ def trust_exactly(certificate_pem: str) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=certificate_pem)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
+
+
+def tls_options(url: str, tls: ssl.SSLContext | None, server_name: str) -> dict[str, Any]:
+    """How nats-py connects to `url`; `server_name` is what the certificate must say instead of its host."""
+    options: dict[str, Any] = {}
+    if url.startswith("tls:"):
+        # Otherwise nats-py lets the server choose, in clear text, whether there is to be TLS at all.
+        options["tls_handshake_first"] = True
+    if tls is not None:
+        options["tls"] = tls
+    if server_name:
+        options["tls_hostname"] = server_name
+    return options
 
 
 def explain(error: BaseException, now: datetime) -> Message:
