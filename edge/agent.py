@@ -210,7 +210,7 @@ class Agent:
             now = self._clock()
             wires = repr([(wire.up, wire.problem) for wire in self.connections.values()])
             if time.monotonic() >= due or told != (
-                told := f"{vitals.problem} {vitals.thinning} {vitals.clock.known} {wires}"
+                told := f"{vitals.link} {vitals.problem} {vitals.thinning} {vitals.clock.known} {wires}"
             ):
                 status = health.status(self.outbox, self.connections, vitals, now)
                 with suppress(OSError):  # a full disk is told by the outbox
