@@ -118,7 +118,7 @@ def test_a_box_is_enrolled_replaced_and_revoked_as_the_page_says(
     house.wait(lambda: house.get("alarms", device=detector["id"])["items"], "its smoke is an alarm")
 
     second, _ = enrol("second")
-    house.wait(lambda: "replaced by another box" in first.log() and not first.link(), "the first box is shut out")
+    house.wait(lambda: "replaced by another box" in first.log() and not first.link(), "the first box is shut")
     assert re.search(r"binhu-east +enrolled", said(show))
     assert "is shut out" in said(revoke)
     house.wait(lambda: "revoked" in second.log() and not second.link(), "the second box is shut out")
