@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from gridwarden import quarantine_cli
+from gridwarden import influx_cli, quarantine_cli
 from gridwarden.console_text import _, say, stop
 from gridwarden.teaching import Command, Commands
 
@@ -31,6 +31,13 @@ app.add_typer(
     help=_("What could not be used: list it, look at it, try it again, drop it.")
     + "\n\n"
     + _("Example: gridwarden quarantine list"),
+)
+app.add_typer(
+    influx_cli.app,
+    name="influx",
+    help=_("InfluxDB: make one ready for readings, alarms and cases.")
+    + "\n\n"
+    + _("Example: gridwarden influx setup --dry-run"),
 )
 
 SiteFolder = Annotated[Path, typer.Argument(help=_("The site folder (site.yaml, devices.csv, edges/ …)."))]

@@ -132,10 +132,10 @@ def mosquitto_broker(tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 @contextmanager
-def influxdb(folder: Path, http: str = "") -> Iterator[ServerProcess]:
+def influxdb(folder: Path, http: str = "", *, administrator: bool = True) -> Iterator[ServerProcess]:
     """InfluxDB 1.x with its data in `folder` and authentication on: user ``admin``, password ``secret``.
 
-    `http` are more lines of its section of that name.
+    `http` are more lines of its section of that name. Without an `administrator` there is no user yet.
     """
     influxd = shutil.which("influxd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if influxd is None:
@@ -152,7 +152,8 @@ def influxdb(folder: Path, http: str = "") -> Iterator[ServerProcess]:
     server = ServerProcess([influxd, "-config", str(config)], port, folder, f"http://127.0.0.1:{port}")
     server.start()
     try:
-        influx_query(server, "CREATE USER admin WITH PASSWORD 'secret' WITH ALL PRIVILEGES", user="")
+        if administrator:
+            influx_query(server, "CREATE USER admin WITH PASSWORD 'secret' WITH ALL PRIVILEGES", user="")
         yield server
     finally:
         server.stop()

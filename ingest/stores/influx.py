@@ -30,6 +30,7 @@ from ingest.stores.embedded import STORED, let_go, stored_counts
 from ingest.stores.influx_answers import Outcome, Refusal, Verdict
 from ingest.stores.influx_appetite import Appetite
 from ingest.stores.influx_client import DatabaseMissing, InfluxClient, InfluxSettings, Interrupted, NoAnswer
+from ingest.stores.influx_setup import make_database
 from ingest.stores.influx_sift import EverythingRefused, Send, Sift
 from ingest.stores.line_protocol import LineEncoder, readings_by_line
 from language import N_, Message
@@ -172,7 +173,7 @@ class InfluxStore:
         try:
             return await self._client.write(body, self._appetite.patience)
         except DatabaseMissing:
-            await self._client.create_database()
+            await make_database(self._client)
             log.warning("database made", database=self._client.settings.database)
             return await self._client.write(body, self._appetite.patience)
 

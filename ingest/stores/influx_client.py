@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import httpx
 
@@ -87,8 +88,9 @@ class InfluxClient:
         if settings.retention_policy:
             self._write_parameters["rp"] = settings.retention_policy
 
-    async def write(self, body: bytes, patience: float | None = None) -> Outcome:
-        """Write lines, waiting `patience` seconds for the answer.
+    async def write(self, body: bytes, patience: float | None = None, policy: str = "") -> Outcome:
+        """Write lines to a retention policy (empty: the usual one), waiting `patience` seconds for the
+        answer.
 
         Raises `StoreUnavailable` for everything that may succeed unchanged later, `Interrupted` or `NoAnswer`
         among them when it may have succeeded already.
@@ -98,7 +100,10 @@ class InfluxClient:
             body = await asyncio.to_thread(gzip.compress, body, 1)
             headers["Content-Encoding"] = "gzip"
         self._leave_alone()
-        answer = await self._request("POST", "/write", self._write_parameters, body, headers, patience)
+        parameters = self._write_parameters
+        if policy:
+            parameters = parameters | {"rp": policy}
+        answer = await self._request("POST", "/write", parameters, body, headers, patience)
         if answer.is_success:
             return WRITTEN
         if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
@@ -106,10 +111,6 @@ class InfluxClient:
         if answer.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY):
             return Outcome(Verdict.REFUSED, read_refusal(answer))
         raise self._refused(answer)
-
-    async def create_database(self) -> None:
-        """Make the database; raises `StoreUnavailable` when this user may not."""
-        await self.query(f"CREATE DATABASE {identifier(self.settings.database)}", change=True)
 
     async def query(
         self,
@@ -120,12 +121,17 @@ class InfluxClient:
     ) -> list[dict[str, Any]]:
         """The results of InfluxQL statements with bound `values`, times in ns; one entry per statement.
 
-        Raises `QueryFailed` for an error inside the answer.
+        What is to `change` something travels in the body: addresses are written to logs, and it may hold a
+        password. Raises `QueryFailed` for an error inside the answer.
         """
         parameters = {"db": self.settings.database, "epoch": "ns", "q": statements}
         if values:
             parameters["params"] = json.dumps(values)
-        answer = await self._request("POST" if change else "GET", "/query", parameters)
+        if change:
+            form = {"Content-Type": "application/x-www-form-urlencoded"}
+            answer = await self._request("POST", "/query", {}, urlencode(parameters).encode(), form)
+        else:
+            answer = await self._request("GET", "/query", parameters)
         if not answer.is_success:
             if answer.status_code == httpx.codes.BAD_REQUEST:
                 raise QueryFailed(reason_of(answer))

@@ -1,7 +1,8 @@
 """Readings as InfluxDB line protocol.
 
-Measurement = device class; tags device, edge, place, type and the three grids; readings of one device
-at one time share a line, one field per point. A number is always a float, a switch a boolean, a word a
+Measurement = device class; tags device, edge, type, and where it hangs: place, building, floor, the three
+grids (a device has one of each, so they make no more series); readings of one device at one time share a
+line, one field per point. A number is always a float, a switch a boolean, a word a
 string, so the type of a field never changes with the value.
 
 What is unusual about a reading stands in fields of its own, named after its point: ``<point>.quality``
@@ -14,14 +15,14 @@ Escaping: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Final
 
-from readings import Quality, Reading
+from readings import Quality, Reading, Scalar
 from registry.site import Site
 
-TAGS: Final = ("device", "edge", "grid1", "grid2", "grid3", "place", "type")
+TAGS: Final = ("building", "device", "edge", "floor", "grid1", "grid2", "grid3", "place", "type")
 """In the order the server likes: sorted."""
 UNREGISTERED: Final = "unregistered"
 """Measurement of a device that the site no longer knows."""
@@ -82,12 +83,31 @@ def line_prefix(site: Site, device_id: str) -> str:
     if device is None:
         return f"{UNREGISTERED},device={tag_value(device_id)}"
     kind = site.type_of(device)
-    grids = site.grid_path(device.place)
-    values = (device.id, device.edge, *(grid.id for grid in grids), device.place, kind.id)
-    tags = "".join(
-        f",{name}={tag_value(value)}" for name, value in zip(TAGS, values, strict=True) if tag_value(value)
+    place = site.place_of(device)
+    grids = (grid.id for grid in site.grid_path(place.id))
+    values = (place.building, device.id, device.edge, place.floor, *grids, place.id, kind.id)
+    return series_key(kind.device_class, zip(TAGS, values, strict=True))
+
+
+def series_key(measurement: str, tags: Iterable[tuple[str, str]]) -> str:
+    """A measurement with its tags, which come sorted by name; empty ones are left out."""
+    told = "".join(f",{name}={value}" for name, text in tags if (value := tag_value(text)))
+    return f"{measurement.translate(_MEASUREMENT)}{told}"
+
+
+def line(measurement: str, tags: Mapping[str, str], fields: Mapping[str, Scalar | None], time: int) -> str:
+    """One point; `time` in ns since 1970 UTC. Fields that are None or no finite number are left out.
+
+    Raises ValueError when no field is left: a line without any is none.
+    """
+    told = ",".join(
+        f"{name.translate(_KEY)}={_field_value(value)}"
+        for name, value in fields.items()
+        if value is not None and not (isinstance(value, float) and not math.isfinite(value))
     )
-    return f"{kind.device_class.translate(_MEASUREMENT)}{tags}"
+    if not told:
+        raise ValueError(f"{measurement} has nothing to tell")
+    return f"{series_key(measurement, sorted(tags.items()))} {told} {time}"
 
 
 def tag_value(text: str) -> str:
@@ -98,13 +118,10 @@ def tag_value(text: str) -> str:
 def _fields(reading: Reading) -> str:
     """The fields of any reading: its value unless it is none, and what is to be remarked about it."""
     point, value, quality = reading.point, reading.value, int(reading.quality)
-    if isinstance(value, bool):
-        fields = [f"{point}={'true' if value else 'false'}"]
-    elif isinstance(value, float):
-        fields = [f"{point}={value!r}"] if math.isfinite(value) else []
-        quality |= 0 if fields else int(Quality.NOT_A_NUMBER)  # a line needs at least one field
-    else:
-        fields = [f"{point}={_text(value)}"]
+    fields = [f"{point}={_field_value(value)}"]
+    if isinstance(value, float) and not math.isfinite(value):
+        fields = []
+        quality |= int(Quality.NOT_A_NUMBER)  # a line needs at least one field
     if quality:
         fields.append(f"{point}.quality={quality}i")
     if quality & Quality.CLOCK_SUSPECT:
@@ -114,7 +131,13 @@ def _fields(reading: Reading) -> str:
     return ",".join(fields)
 
 
-def _text(value: int | str) -> str:
-    if isinstance(value, str):
-        return f'"{value.translate(_STRING)}"'
-    return f"{value}i"
+def _field_value(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return repr(value)
+    return f"{value}i" if isinstance(value, int) else _text(value)
+
+
+def _text(value: str) -> str:
+    return f'"{value.translate(_STRING)}"'

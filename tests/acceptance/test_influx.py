@@ -71,6 +71,8 @@ def test_influxdb_holds_what_the_embedded_store_holds(
                 assert tags["type"] == device.type
                 assert tags["edge"] == device.edge
                 assert tags["place"] == place.id
+                assert tags.get("building", "") == place.building
+                assert tags.get("floor", "") == place.floor
                 assert [tags["grid1"], tags["grid2"], tags["grid3"]] == [grid.id for grid in grids]
                 points = {point.name for point in site.type_of(device).points}
                 for row in series["values"]:
