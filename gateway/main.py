@@ -22,12 +22,15 @@ from cases.store import StoreUnavailable as OperationsUnavailable
 from gateway.api.showing import Showing, shown_value
 from gateway.api.views import Views
 from gateway.app import create_app
+from gateway.chronicle.service import Chronicler
 from gateway.config import GatewayConfig
 from gateway.configuration import Configuration, load_configuration
 from gateway.freshness import Freshness
 from gateway.housekeeping import keep_house, keeping
 from gateway.ingest_link import IngestLink
 from gateway.live import LiveFeed
+from gateway.measured import Measured
+from gateway.metrics import StatusCollector
 from gateway.queues import Queues
 from gateway.rates import Rates
 from gateway.rule_runner import RuleRunner
@@ -40,6 +43,7 @@ from ingest.opening import (
     CannotRun,
     cannot_use,
     cause_of,
+    influx_settings,
     lock_folder,
     open_bus,
     open_file,
@@ -47,6 +51,7 @@ from ingest.opening import (
 )
 from ingest.reloading import SiteFolder
 from ingest.stores import History
+from ingest.stores.influx_client import InfluxClient
 from ingest.stores.influx_reader import InfluxHistory
 from language import N_, Message
 from readings.reading import Reading
@@ -129,6 +134,9 @@ class _Gateway:
                 revision=self.configuration.revision,
             )
             runner.on_changes = views.tell
+            chronicler = self._chronicler(store, views, status, stack)
+            if chronicler is not None:
+                status.watch(Part(PARTS["chronicle"], lambda: chronicler.trouble))
             server = self._web_server(views, status)
             connections = asyncio.all_tasks()
             async with asyncio.TaskGroup() as tasks:
@@ -141,6 +149,8 @@ class _Gateway:
                     tasks.create_task(keep_house(store, keeping(self.config.keep)), name="housekeeping"),
                     tasks.create_task(interpreter.spare_what_stays(), name="collector"),
                 ]
+                if chronicler is not None:
+                    services.append(tasks.create_task(chronicler.run(), name="chronicle"))
                 web = tasks.create_task(server.serve(), name="web")
                 web.add_done_callback(lambda _: stop.set())
                 services.append(tasks.create_task(_watch(watchdog, server), name="watchdog"))
@@ -261,6 +271,17 @@ class _Gateway:
             started=self.started,
             version=_version(),
         )
+
+    def _chronicler(
+        self, store: OperationsStore, views: Views, status: Status, stack: AsyncExitStack
+    ) -> Chronicler | None:
+        """Who writes alarms and cases to InfluxDB, where there is one. Raises `CannotRun`."""
+        if self.config.influx is None:
+            return None
+        client = InfluxClient(influx_settings(self.config.influx))
+        stack.push_async_callback(client.close)
+        measured = Measured(views)
+        return Chronicler(client, store, views, StatusCollector(status, measured), measured)
 
     def _web_server(self, views: Views, status: Status) -> uvicorn.Server:
         web = self.config.web

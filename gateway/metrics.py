@@ -11,7 +11,9 @@ from gateway.status import Status
 from language import translator
 
 
-class _StatusCollector(Collector):
+class StatusCollector(Collector):
+    """Throughput and health, and what was `measured` last."""
+
     def __init__(self, status: Status, measured: Measured) -> None:
         self._status = status
         self._measured = measured
@@ -37,6 +39,6 @@ def create_metrics(status: Status, measured: Measured) -> CollectorRegistry:
     `measured` is told as it is: whoever scrapes refreshes it before.
     """
     registry = CollectorRegistry()
-    registry.register(_StatusCollector(status, measured))
+    registry.register(StatusCollector(status, measured))
     ProcessCollector(registry=registry)
     return registry

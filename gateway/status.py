@@ -64,7 +64,7 @@ class Status:
         version: str,
     ) -> None:
         self.rates = rates
-        self._parts = parts
+        self._parts = [*parts]
         self._queues = queues
         self._ingest = ingest
         self._history = history
@@ -75,6 +75,10 @@ class Status:
         self._version = version
         self._process = psutil.Process()
         self._process.cpu_percent()
+
+    def watch(self, part: Part) -> None:
+        """Tell of `part`, too."""
+        self._parts.append(part)
 
     async def run(self) -> None:
         """Count what passes the stages, once a second, until cancelled."""
@@ -267,6 +271,7 @@ PARTS: Final = {
     "normaliser": N_("normaliser"),
     "embedded": N_("embedded store"),
     "influx": N_("InfluxDB"),
+    "chronicle": N_("alarms and cases to InfluxDB"),
     "rules": N_("rules and cases"),
     "site": N_("site folder"),
     "disk": N_("room on the disk"),

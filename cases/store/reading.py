@@ -16,6 +16,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    union,
 )
 
 from cases.alarms import UNLISTED_RANK, Alarm
@@ -38,6 +39,7 @@ from cases.store.shapes import (
     CaseFile,
     CaseFilter,
     Changed,
+    ChangedRows,
     EvidenceRow,
     FindingRow,
     HistoryRow,
@@ -230,6 +232,21 @@ class Reading:
             newest = select(table.c.change, table.c.id, table.c.changed).order_by(table.c.change.desc())
             found += _changed_rows(table, self._connection.execute(newest.limit(limit)).all())
         return sorted(found, key=lambda one: (-one.change, one.kind, one.id))[:limit]
+
+    def changed_after(self, change: int, limit: int = 500) -> ChangedRows | None:
+        """What changed in the next transactions after `change`, at most `limit`; None: nothing has."""
+        run = self._connection.execute
+        numbers = union(*(select(t.c.change).where(t.c.change > change) for t in (ALARM, CASES)))
+        upto = max(run(numbers.order_by("change").limit(limit)).scalars(), default=None)
+        if upto is None:
+            return None
+        alarms = select(ALARM).where(ALARM.c.change > change, ALARM.c.change <= upto)
+        cases = select(CASES.c.body).where(CASES.c.change > change, CASES.c.change <= upto)
+        return ChangedRows(
+            upto,
+            [rows.alarm_of(row) for row in run(alarms.order_by(ALARM.c.change)).mappings()],
+            [rows.case_of(body) for body in run(cases.order_by(CASES.c.change)).scalars()],
+        )
 
     # -------------------------------------------------------------------------------- deliveries
 

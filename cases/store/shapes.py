@@ -143,6 +143,14 @@ class Changed(msgspec.Struct, frozen=True):
     time: int
 
 
+class ChangedRows(msgspec.Struct, frozen=True):
+    """Alarms and cases that changed in some transactions, as they are now; `upto` is the last of these."""
+
+    upto: int
+    alarms: list[Alarm]
+    cases: list[Case]
+
+
 class Done(msgspec.Struct, frozen=True):
     """Which batches of one edge and lane the engine has seen: ranges (first, last), both included."""
 

@@ -198,6 +198,8 @@ class InfluxClient:
             return self._database_missing(reason)
         if "not authorized" in lowered:
             return self._not_allowed(reason)
+        if "retention policy not found" in lowered:
+            return self._not_set_up(reason)
         if "timeout" in lowered or "shutdown" in lowered:
             return StoreUnavailable(f"{self.settings.url}: {reason}")
         return QueryFailed(reason)
@@ -213,6 +215,8 @@ class InfluxClient:
         if "no space left" in reason.lower():
             full = N_("the disk of InfluxDB at {url} is full: {why}. Make room there, then restart it")
             return StoreUnavailable(self._about(full, reason))
+        if "retention policy not found" in reason.lower():  # 1.6.7 says so with status 500
+            return self._not_set_up(reason)
         if status >= 500 or status == 429:
             return StoreUnavailable(
                 self._about(N_("InfluxDB at {url} fails: {status} {why}"), reason, status=status)
@@ -233,6 +237,10 @@ class InfluxClient:
         text = N_("InfluxDB at {url} refuses user {user}: {why}. Mend the password, or the rights there")
         about = self._about(text, reason, user=repr(self.settings.user))
         return StoreUnavailable(about, retry_after=_ASK_OPERATOR, operator=True)
+
+    def _not_set_up(self, reason: str) -> StoreUnavailable:
+        text = N_("InfluxDB at {url} is not set up: {why}. Run: gridwarden influx setup")
+        return StoreUnavailable(self._about(text, reason), retry_after=_ASK_OPERATOR, operator=True)
 
     def _database_missing(self, reason: str) -> StoreUnavailable:
         text = N_("InfluxDB at {url} has no database {database}: {why}")

@@ -56,6 +56,11 @@ class Views:
         self.system = SystemViews(context, status, ingest)
         self.quarantine = QuarantineViews(context, data, ingest)
 
+    @property
+    def showing(self) -> Showing:
+        """The site as it is shown now."""
+        return self._context.showing
+
     def take_site(self, showing: Showing, revision: str) -> None:
         """Answer by another site from now on, and tell everybody who listens to ask anew."""
         self._context.showing = showing
