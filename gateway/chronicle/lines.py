@@ -17,14 +17,9 @@ from gateway.api.names import TAGS, Names, said
 from ingest.stores.line_protocol import line
 from language import translator
 from readings import Scalar
+from readings.measurements import ALARM, CASE, DEVICE, GRID, GRID_STATE
 from registry.site import Site
 
-ALARM: Final = "alarm"
-CASE: Final = "case"
-DEVICE: Final = "device"
-GRID: Final = "grid"
-GRID_STATE: Final = "grid_state"
-CHRONICLE: Final = "chronicle"
 SECOND: Final = 1_000_000_000
 
 LEFT_OUT: Final = frozenset({State.REJECTED, State.DUPLICATE, State.RECORDED, State.DEFERRED})

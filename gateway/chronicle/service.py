@@ -22,12 +22,12 @@ from gateway.metrics import StatusCollector
 from ingest.database import StoreUnavailable
 from ingest.stores.influx_answers import Outcome, Verdict
 from ingest.stores.influx_client import UNREADABLE, DatabaseMissing, InfluxClient, QueryFailed, identifier
-from ingest.stores.influx_policies import RECORDS
 from ingest.stores.influx_setup import make_database
 from ingest.stores.influx_sift import EverythingRefused, Sift
 from ingest.stores.line_protocol import line
 from language import Message
 from readings import Scalar
+from readings.measurements import CHRONICLE, DEVICE, GRID, RECORDS
 
 LOOK_SECONDS: Final = 1.0
 GAUGE_SECONDS: Final = 30.0
@@ -111,7 +111,7 @@ class Chronicler:
         return 0.0
 
     async def _found_position(self) -> int:
-        point = f"{self._records}.{identifier(lines.CHRONICLE)}"
+        point = f"{self._records}.{identifier(CHRONICLE)}"
         (result,) = await self._ask(f'SELECT last("position") FROM {point}')  # noqa: S608
         found = [row[1] for one in result.get("series", ()) for row in one["values"]]
         last = await asyncio.to_thread(self._last_change)
@@ -129,7 +129,7 @@ class Chronicler:
             return False
         upto, told = found
         await self._write(told)
-        await self._write([line(lines.CHRONICLE, {}, {"position": upto}, _TIMELESS)])
+        await self._write([line(CHRONICLE, {}, {"position": upto}, _TIMELESS)])
         self._position = upto
         return True
 
@@ -159,7 +159,7 @@ class Chronicler:
     async def _known(self) -> set[Entry]:
         """What InfluxDB's directory has as present."""
         found: set[Entry] = set()
-        for measurement in (lines.GRID, lines.DEVICE):
+        for measurement in (GRID, DEVICE):
             table = f"{self._records}.{identifier(measurement)}"
             present = f'SELECT "active" FROM {table} WHERE "active" = 1 GROUP BY *'  # noqa: S608
             (result,) = await self._ask(present)

@@ -13,21 +13,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from ingest.stores.line_protocol import line
+from readings.measurements import HOUR, MINUTE, RAW, RECORDS, RESOLUTION
 
-RAW: Final = "raw"
-MINUTE: Final = "minute"
-HOUR: Final = "hour"
-RECORDS: Final = "records"
-
-STAT: Final = "stat"
-"""The tag of roll-ups."""
-LOWEST: Final = "min"
-HIGHEST: Final = "max"
-MEAN: Final = "mean"
-COUNT: Final = "count"
-
-RESOLUTION: Final = "resolution"
-"""The measurement (in `RECORDS`) that says which policy suits a span of time."""
 DAY_MS: Final = 86_400_000
 _ENDLESS_MS: Final = 1 << 53
 """Longer than any span, and exact in a browser."""

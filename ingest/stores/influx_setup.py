@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from ingest.database import StoreUnavailable
 from ingest.stores.influx_client import UNREADABLE, InfluxClient, InfluxSettings, identifier
-from ingest.stores.influx_policies import DEFAULT, RECORDS, RESOLUTION, Policy, Retention
+from ingest.stores.influx_policies import DEFAULT, Policy, Retention
 from language import N_, Message
 from links.secret_files import read_secret, write_secret
+from readings.measurements import RECORDS, RESOLUTION
 
 PASSWORD_BYTES: Final = 24
 _FIRST_ADMINISTRATOR: Final = "create admin user first"

@@ -14,9 +14,9 @@ import httpx
 
 from ingest.database import StoreUnavailable
 from ingest.stores.influx_client import InfluxClient, InfluxSettings
-from ingest.stores.influx_policies import RECORDS
 from ingest.stores.influx_setup import CannotSetUp, State, Step, Wanted, kept, lets_in
 from language import N_, Message
+from readings.measurements import RECORDS
 
 READINGS_POLICY: Final = "autogen"
 

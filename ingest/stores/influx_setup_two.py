@@ -23,9 +23,10 @@ from influxdb_client.service.dbr_ps_service import DBRPsService
 
 from ingest.database import StoreUnavailable
 from ingest.stores.influx_client import InfluxClient, InfluxSettings
-from ingest.stores.influx_policies import RECORDS, Policy
+from ingest.stores.influx_policies import Policy
 from ingest.stores.influx_setup import Act, CannotSetUp, State, Step, Wanted, kept, lets_in
 from language import N_, Message
+from readings.measurements import RECORDS
 
 _DAY: Final = 86_400
 _RIGHTS: Final = {"ALL": ("read", "write"), "READ": ("read",)}

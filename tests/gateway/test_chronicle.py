@@ -8,13 +8,13 @@ import pytest
 from cases.case import Action, Actor
 from cases.states import Act
 from gateway.api.showing import Showing
-from gateway.chronicle import lines
 from gateway.chronicle.service import Chronicler
 from gateway.measured import Measured
 from gateway.metrics import StatusCollector
 from ingest.database import StoreUnavailable
 from ingest.stores.influx_client import DatabaseMissing, InfluxClient, InfluxSettings
 from ingest.stores.influx_setup import make_database
+from readings.measurements import CHRONICLE
 from registry.devices import Device
 from registry.grids import Grid, GridKind, Place
 from registry.site import Site
@@ -124,7 +124,7 @@ async def test_a_database_that_knows_more_than_the_operations_database_is_writte
     gateway: Gateway, client: InfluxClient, influx_server: ServerProcess
 ) -> None:
     gateway.find()
-    await client.write(f"{lines.CHRONICLE} position=1000i 0".encode(), policy="records")
+    await client.write(f"{CHRONICLE} position=1000i 0".encode(), policy="records")
     await chronicler(gateway, client).look()
     assert len(rows(influx_server, "SELECT * FROM records.alarm")) == 1
 

@@ -8,11 +8,12 @@ import pytest
 
 from ingest.database import StoreUnavailable
 from ingest.stores.influx_client import InfluxClient, InfluxSettings, QueryFailed
-from ingest.stores.influx_policies import DEFAULT, RAW, Retention
+from ingest.stores.influx_policies import DEFAULT, Retention
 from ingest.stores.influx_setup import CannotSetUp, State, Step, Wanted, make_database, plan
 from ingest.stores.influx_setup_three import READINGS_POLICY, SetupThree
 from ingest.stores.influx_setup_two import Administrator, SetupTwo
 from ingest.stores.influx_versions import Version, generation
+from readings.measurements import RAW
 from tests.conftest import ServerProcess, influx_query, influxdb
 from tests.ingest.influx_generations import Three, Two
 
