@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from gridwarden import influx_cli, quarantine_cli
+from gridwarden import grafana_cli, influx_cli, quarantine_cli
 from gridwarden.console_text import _, say, stop
 from gridwarden.teaching import Command, Commands
 
@@ -38,6 +38,13 @@ app.add_typer(
     help=_("InfluxDB: make one ready for readings, alarms and cases.")
     + "\n\n"
     + _("Example: gridwarden influx setup --dry-run"),
+)
+app.add_typer(
+    grafana_cli.app,
+    name="grafana",
+    help=_("Grafana: its dashboards as files, through its API, and checked against InfluxDB.")
+    + "\n\n"
+    + _("Example: gridwarden grafana push --secret-file grafana.token"),
 )
 
 SiteFolder = Annotated[Path, typer.Argument(help=_("The site folder (site.yaml, devices.csv, edges/ …)."))]

@@ -11,8 +11,9 @@ SWITCH_SECONDS: Final = 0.0005
 A transaction is some twenty statements, and after each its thread waits for the interpreter again.
 """
 COLLECT: Final = (50_000, 5, 10)
-"""Thresholds of the garbage collector. Batches come and go without cycles, so it has little to do and need not
-look often; but what it finds late (finished tasks, answers) leaves holes in the heap, and the heap grows.
+"""Thresholds of the garbage collector. Batches come and go without cycles, so it has little to do and need
+not look often; but what it finds late (finished tasks, answers) leaves holes in the heap, and the heap
+grows.
 """
 SETTLED_SECONDS: Final = 5.0
 """By then everything that is kept of every device has been built."""

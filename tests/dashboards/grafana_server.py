@@ -1,0 +1,126 @@
+"""Grafana's HTTP API as far as pushing dashboards uses it, by its documentation; it keeps what it is given.
+
+https://grafana.com/docs/grafana/latest/developers/http_api/: data_source, folder, folder_permissions,
+dashboard, team.
+"""
+
+import json
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Reply = tuple[int, Any]
+TOKEN = "glsa_secret"
+
+
+class GrafanaServer:
+    """On a free port of this machine. `changes` are the requests that changed something."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, dict[str, Any]] = {}
+        self.folders: dict[str, dict[str, Any]] = {}
+        self.boards: dict[str, dict[str, Any]] = {}
+        self.rights: dict[str, list[dict[str, Any]]] = {}
+        self.teams: list[dict[str, Any]] = []
+        self.changes: list[str] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                outer._serve(self)
+
+            def do_POST(self) -> None:
+                outer._serve(self)
+
+            def do_PUT(self) -> None:
+                outer._serve(self)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+        parts = urlsplit(handler.path)
+        length = int(handler.headers.get("Content-Length") or 0)
+        body = json.loads(handler.rfile.read(length)) if length else None
+        if handler.headers.get("Authorization") != f"Bearer {TOKEN}":
+            status, answer = 401, {"message": "Invalid API key"}
+        else:
+            status, answer = self._answer(handler.command, parts.path, parse_qs(parts.query), body)
+        text = json.dumps(answer).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(text)))
+        handler.end_headers()
+        handler.wfile.write(text)
+
+    def _answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> Reply:
+        words = path.removeprefix("/api/").split("/")
+        if method != "GET":
+            self.changes.append(f"{method} {path}")
+        match method, words:
+            case "GET", ["health"]:
+                return 200, {"database": "ok", "version": "11.6.0"}
+            case "GET", ["datasources", "uid", uid]:
+                return _found(self.sources.get(uid), lambda one: _without_secret(one))
+            case "POST", ["datasources"]:
+                self.sources[body["uid"]] = {**body, "id": 1, "version": 1}
+                return 200, {"datasource": body, "message": "Datasource added"}
+            case "PUT", ["datasources", "uid", uid]:
+                self.sources[uid] = {**self.sources[uid], **body}
+                return 200, {"datasource": body}
+            case "GET", ["folders", uid]:
+                return _found(self.folders.get(uid))
+            case "POST", ["folders"]:
+                self.folders[body["uid"]] = {**body, "id": len(self.folders) + 1, "version": 1}
+                return 200, self.folders[body["uid"]]
+            case "PUT", ["folders", uid]:
+                self.folders[uid] |= {"title": body["title"]}
+                return 200, self.folders[uid]
+            case "GET", ["folders", uid, "permissions"]:
+                return 200, self.rights.get(uid, [{"role": "Editor", "permission": 2}])
+            case "POST", ["folders", uid, "permissions"]:
+                self.rights[uid] = body["items"]
+                return 200, {"message": "Folder permissions updated"}
+            case "GET", ["dashboards", "uid", uid]:
+                return _found(self.boards.get(uid))
+            case "POST", ["dashboards", "db"]:
+                return self._keep(body)
+            case "GET", ["teams", "search"]:
+                found = [one for one in self.teams if query.get("query", [""])[0] in one["name"]]
+                return 200, {"teams": found, "totalCount": len(found), "page": 1, "perPage": 1000}
+            case "POST", ["teams"]:
+                self.teams.append({"id": len(self.teams) + 1, "name": body["name"]})
+                return 200, {"teamId": len(self.teams), "message": "Team created"}
+        return 404, {"message": f"{method} {path} not found"}
+
+    def _keep(self, body: Any) -> Reply:
+        uid = body["dashboard"]["uid"]
+        before = self.boards.get(uid, {"dashboard": {"version": 0, "id": len(self.boards) + 1}})["dashboard"]
+        kept = {**body["dashboard"], "id": before["id"], "version": before["version"] + 1}
+        self.boards[uid] = {"dashboard": kept, "meta": {"folderUid": body["folderUid"]}}
+        return 200, {"uid": uid, "status": "success", "version": kept["version"]}
+
+
+def _found(one: Any, shown: Callable[[Any], Any] = lambda one: one) -> Reply:
+    return (404, {"message": "not found"}) if one is None else (200, shown(one))
+
+
+def _without_secret(source: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in source.items() if key != "secureJsonData"}
