@@ -12,7 +12,7 @@ from dashboards.context import SHORT, Context
 from dashboards.query import TYPE
 from language import N_
 
-_FOLDER: Final = N_("GridWarden")
+_FOLDER: Final = N_("GridWarden safety platform")
 _SECONDS: Final = "30"
 """The longest that Grafana waits for an answer."""
 

@@ -9,7 +9,7 @@ for readings as they came.
 from dataclasses import dataclass
 from typing import Final
 
-from readings.measurements import COUNT, HIGHEST, LOWEST, MEAN, RECORDS, STAT
+from readings.measurements import HIGHEST, LOWEST, RECORDS, STAT
 
 TIME: Final = "$timeFilter"
 EACH: Final = "time($__interval)"
@@ -19,7 +19,7 @@ GRIDS: Final = f'{GRIDS_TO_2} AND "grid3" =~ /^$grid3$/'
 BUILDINGS: Final = '"building" =~ /^$building$/'
 DEVICES: Final = '"device" =~ /^$device$/'
 
-_STATS: Final = {"min": LOWEST, "max": HIGHEST, "mean": MEAN, "count": COUNT}
+_STATS: Final = {"min": LOWEST, "max": HIGHEST}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Tables:
 
 
 def stat(name: str) -> str:
-    """The condition that takes min, max, mean or count of roll-ups, and every reading as it came."""
+    """The condition that takes min or max of roll-ups, and every reading as it came."""
     return f'"{STAT}" =~ /^({_STATS[name]})?$/'
 
 

@@ -12,7 +12,7 @@ STAT: Final = "stat"
 """The tag of roll-ups: which of the following a point holds."""
 LOWEST: Final = "min"
 HIGHEST: Final = "max"
-MEAN: Final = "mean"
+SUM: Final = "sum"
 COUNT: Final = "count"
 
 RESOLUTION: Final = "resolution"

@@ -132,7 +132,9 @@ def mosquitto_broker(tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 @contextmanager
-def influxdb(folder: Path, http: str = "", *, administrator: bool = True) -> Iterator[ServerProcess]:
+def influxdb(
+    folder: Path, http: str = "", *, administrator: bool = True, authentication: bool = True
+) -> Iterator[ServerProcess]:
     """InfluxDB 1.x with its data in `folder` and authentication on: user ``admin``, password ``secret``.
 
     `http` are more lines of its section of that name. Without an `administrator` there is no user yet.
@@ -147,7 +149,8 @@ def influxdb(folder: Path, http: str = "", *, administrator: bool = True) -> Ite
         f'reporting-disabled = true\nbind-address = "127.0.0.1:{free_port()}"\n'
         f'[meta]\n  dir = "{folder}/meta"\n[data]\n  dir = "{folder}/data"\n  wal-dir = "{folder}/wal"\n'
         "  query-log-enabled = false\n[monitor]\n  store-enabled = false\n"
-        f'[http]\n  bind-address = "127.0.0.1:{port}"\n  auth-enabled = true\n  log-enabled = false\n{http}\n'
+        f'[http]\n  bind-address = "127.0.0.1:{port}"\n  auth-enabled = {str(authentication).lower()}\n'
+        f"  log-enabled = false\n{http}\n"
     )
     server = ServerProcess([influxd, "-config", str(config)], port, folder, f"http://127.0.0.1:{port}")
     server.start()

@@ -30,6 +30,7 @@ from ingest.stores.embedded import STORED, let_go, stored_counts
 from ingest.stores.influx_answers import Outcome, Refusal, Verdict
 from ingest.stores.influx_appetite import Appetite
 from ingest.stores.influx_client import DatabaseMissing, InfluxClient, InfluxSettings, Interrupted, NoAnswer
+from ingest.stores.influx_rollup import LEVELS, SECOND, Level, RollUp, Windows
 from ingest.stores.influx_setup import make_database
 from ingest.stores.influx_sift import EverythingRefused, Send, Sift
 from ingest.stores.line_protocol import LineEncoder, readings_by_line
@@ -64,11 +65,14 @@ class InfluxStore:
         self._connection: sqlite3.Connection = open_writer(books)
         with transaction(self._connection):
             self.books = Books(self._connection)
+            self._windows = Windows(self._connection)
+        self._rollup = RollUp(self._client, site)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="influx-books")
 
     def set_site(self, site: Site) -> None:
         """Use the tags of `site` for what comes from now on."""
         self._encoder = LineEncoder(site)
+        self._rollup.set_site(site)
 
     async def write(self, batches: Sequence[ReadingBatch], now: int) -> None:
         """See `ingest.stores.Store.write`. What failed half way goes on where it was."""
@@ -90,7 +94,8 @@ class InfluxStore:
         refused = write.refused()
         counts = [(identity, _counts(identity, batch, refused)) for identity, batch in fresh.items()]
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._commit, counts, refused, now)
+        times = {reading.time // SECOND * SECOND for batch in fresh.values() for reading in batch.readings}
+        await loop.run_in_executor(self._thread, self._commit, counts, refused, times, now)
         self._begun.pop(key, None)
 
     async def let_go(self, batches: Sequence[ReadingBatch], now: int) -> None:
@@ -134,13 +139,26 @@ class InfluxStore:
             books.refuse(again, now)
             books.move_out((row.entry for row in taken), STORED)
             books.write_act(act, outcome)
+            self._windows.note((row.entry.first for row in taken), now)
 
         await self.in_books(commit)
         return outcome
 
     async def tidy(self, now: int) -> bool:
-        """Nothing to do: the server has its own retention."""
+        """Roll up one run of windows (`ingest.stores.influx_rollup`); True when more are waiting."""
+        for level in LEVELS:
+            if await self._roll_up(level, now):
+                return True
         return False
+
+    async def _roll_up(self, level: Level, now: int) -> bool:
+        found = await self.in_books(lambda _: self._windows.ready(level, now))
+        if found is None:
+            return False
+        span, until = found
+        await self._rollup.make(level, span)
+        await self.in_books(lambda _: self._windows.done(level, span, until))
+        return True
 
     async def close(self) -> None:
         """Close the connections and the books."""
@@ -178,9 +196,14 @@ class InfluxStore:
             return await self._client.write(body, self._appetite.patience)
 
     def _commit(
-        self, counts: Sequence[tuple[BatchId, list[Count]]], refused: Sequence[Quarantined], now: int
+        self,
+        counts: Sequence[tuple[BatchId, list[Count]]],
+        refused: Sequence[Quarantined],
+        times: Iterable[int],
+        now: int,
     ) -> None:
         with self.books.transaction():
+            self._windows.note(times, now)
             # Two writes may be under way with the same batch after a redelivery: the first one counts.
             new = [(identity, count) for identity, count in counts if not self.books.is_done(*identity)]
             known = {identity for identity, _ in new}

@@ -26,6 +26,8 @@ from readings import Scalar
 _ASK_OPERATOR: Final = 30.0
 """Seconds between tries of what only a person can mend."""
 _CONNECT: Final = 5.0
+_NOT_EXECUTED: Final = "not executed"
+"""What 1.x says of the statements besides the one that failed."""
 _LONGEST_WISH: Final = 300.0
 """A server that asks to be left alone for longer is asked again after so many seconds all the same."""
 
@@ -38,6 +40,10 @@ UNREADABLE: Final = (
 
 class DatabaseMissing(StoreUnavailable):
     """The server has no such database. Make it, or tell the operator."""
+
+
+class NotSetUp(StoreUnavailable):
+    """The database lacks a retention policy (`ingest.stores.influx_policies`). Tell the operator."""
 
 
 class Interrupted(StoreUnavailable):
@@ -138,7 +144,8 @@ class InfluxClient:
             raise self._refused(answer)
         try:
             results: list[dict[str, Any]] = answer.json()["results"]
-            failed = next((str(result["error"]) for result in results if "error" in result), "")
+            errors = [str(result["error"]) for result in results if "error" in result]
+            failed = next((error for error in errors if error != _NOT_EXECUTED), "".join(errors[:1]))
         except UNREADABLE as error:
             raise self.unreadable(error) from error
         if failed:
@@ -238,9 +245,9 @@ class InfluxClient:
         about = self._about(text, reason, user=repr(self.settings.user))
         return StoreUnavailable(about, retry_after=_ASK_OPERATOR, operator=True)
 
-    def _not_set_up(self, reason: str) -> StoreUnavailable:
+    def _not_set_up(self, reason: str) -> NotSetUp:
         text = N_("InfluxDB at {url} is not set up: {why}. Run: gridwarden influx setup")
-        return StoreUnavailable(self._about(text, reason), retry_after=_ASK_OPERATOR, operator=True)
+        return NotSetUp(self._about(text, reason), retry_after=_ASK_OPERATOR, operator=True)
 
     def _database_missing(self, reason: str) -> StoreUnavailable:
         text = N_("InfluxDB at {url} has no database {database}: {why}")

@@ -4,7 +4,7 @@ A database has four retention policies (2.x: buckets, 3: databases; see `ingest.
 readings as they came, their roll-ups of a minute and of an hour, and records (alarms, cases, the directory
 of the site), of which there are few and which people want for years. A roll-up stands in the measurement
 its readings are in, under the same field names, with one more tag: `STAT` says whether a point holds the
-smallest, the largest or the mean value or the number of readings. So one query serves every policy:
+smallest value, the largest, the sum or the number of readings. So one query serves every policy:
 ``max(temperature) … WHERE stat =~ /^(max)?$/`` takes the maxima of a roll-up, and all readings where there
 is no such tag.
 """

@@ -2,18 +2,29 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import wraps
+from itertools import groupby
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from ingest.stores import ROWS, Bucket, LatestRow, Row, Series, bucket_width
-from ingest.stores.influx_client import UNREADABLE, InfluxClient, InfluxSettings, identifier
+from ingest.stores.influx_client import UNREADABLE, InfluxClient, InfluxSettings, NotSetUp, identifier
+from ingest.stores.influx_policies import DEFAULT
+from ingest.stores.influx_rollup import LEVELS, Level
 from readings import Quality, Scalar
+from readings.measurements import COUNT, HIGHEST, LOWEST, STAT, SUM
 from registry.device_types import Kind, Point
 from registry.site import Site
 
 _DEVICES: Final = 100
 """Devices named in one query."""
+_DAY: Final = 86_400 * 1_000_000_000
+_SURELY_RAW: Final = 7 * _DAY
+"""Readings of so many ns are there in any case."""
+_LAG: Final = 4
+"""Roll-ups are made so many times their settling time after a window at the latest, when all is well."""
 
 
 _Asked = ParamSpec("_Asked")
@@ -38,7 +49,8 @@ def _readable(
 class InfluxHistory:
     """The reading side; see `ingest.stores.History`. Which measurement a device is in, the site says."""
 
-    def __init__(self, settings: InfluxSettings, site: Site) -> None:
+    def __init__(self, settings: InfluxSettings, site: Site, clock: Callable[[], int] = time.time_ns) -> None:
+        self._clock = clock
         self._client = InfluxClient(settings)
         self._site = site
 
@@ -90,11 +102,17 @@ class InfluxHistory:
             rows = [_row(known, values) for values in _values(result)]
             return Series(rows=tuple(rows[:limit]), cut=len(rows) > limit)
         width = bucket_width(start, end, buckets)
-        grouped = f"GROUP BY time({width}ns, {start % width}ns) fill(none)"
-        summarise = self._switch_buckets if known.kind is Kind.BINARY else self._number_buckets
-        return Series(
-            buckets=await summarise(f"FROM {source} WHERE {where}", grouped, point, values), width=width
-        )
+        question = _Question(source, where, known, width, start)
+        level = self._level(end - start, width)
+        if level is None:
+            found = await self._raw_buckets(question, values)
+            if found or self._clock() - start < _SURELY_RAW:
+                return Series(buckets=found, width=width)
+            level = LEVELS[0]  # long ago: readings may be gone, and their roll-ups still be there
+        try:
+            return Series(buckets=await self._rolled_buckets(level, question, values), width=width)
+        except NotSetUp:
+            return Series(buckets=await self._raw_buckets(question, values), width=width)
 
     @_readable
     async def counts(self, start: int, end: int) -> Mapping[tuple[str, str], int]:
@@ -134,6 +152,48 @@ class InfluxHistory:
             for series in result.get("series", ())
         ]
 
+    def _level(self, span: int, width: int) -> Level | None:
+        """The roll-ups that are fine enough for buckets of `width`, for spans that hold many readings."""
+        fitting = None
+        for level, days in zip(LEVELS, DEFAULT.spans, strict=True):
+            if span > days * _DAY and width >= level.width:
+                fitting = level
+        return fitting
+
+    async def _rolled_buckets(
+        self, level: Level, question: "_Question", values: Mapping[str, Scalar]
+    ) -> tuple[Bucket, ...]:
+        """From roll-ups as far as there are any, from readings for the newest."""
+        start, end = int(values["start"]), int(values["end"])
+        cut = (self._clock() - _LAG * level.settle) // level.width * level.width
+        cut = min(max(cut, start), end)
+        rolled = await self._of_level(level, question, {**values, "end": cut}) if cut > start else ()
+        newest = await self._raw_buckets(question, {**values, "start": cut}) if cut < end else ()
+        return tuple(_together([*rolled, *newest]))
+
+    async def _of_level(
+        self, level: Level, question: "_Question", values: Mapping[str, Scalar]
+    ) -> tuple[Bucket, ...]:
+        table = f"{identifier(self._client.settings.database)}.{identifier(level.policy)}.{question.source}"
+        field = identifier(question.point.name)
+        statements = "; ".join(
+            f"SELECT {function}({field}) FROM {table} WHERE {question.where}"  # noqa: S608
+            f" AND {identifier(STAT)} = '{stat}' {question.grouped}"
+            for function, stat in (("sum", COUNT), ("min", LOWEST), ("max", HIGHEST), ("sum", SUM))
+        )
+        results = await self._client.query(statements, values)
+        counts, low, high, sums = (dict(_values(result)) for result in results)
+        return tuple(
+            Bucket(int(time), int(count), float(low[time]), float(high[time]), sums[time] / count)
+            for time, count in counts.items()
+            if count
+        )
+
+    async def _raw_buckets(self, question: "_Question", values: Mapping[str, Scalar]) -> tuple[Bucket, ...]:
+        summarise = self._switch_buckets if question.point.kind is Kind.BINARY else self._number_buckets
+        rest = f"FROM {question.source} WHERE {question.where}"
+        return await summarise(rest, question.grouped, question.point.name, values)
+
     async def _number_buckets(
         self, rest: str, grouped: str, point: str, values: Mapping[str, Scalar]
     ) -> tuple[Bucket, ...]:
@@ -168,6 +228,35 @@ class InfluxHistory:
             )
             for time, count in _values(everything)
             if count
+        )
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What is asked of one series, in buckets of `width` ns from `start` on."""
+
+    source: str
+    where: str
+    point: Point
+    width: int
+    start: int
+
+    @property
+    def grouped(self) -> str:
+        return f"GROUP BY time({self.width}ns, {self.start % self.width}ns) fill(none)"
+
+
+def _together(buckets: Sequence[Bucket]) -> Iterator[Bucket]:
+    """Buckets of the same time as one."""
+    for begin, same in groupby(sorted(buckets, key=lambda one: one.time), key=lambda one: one.time):
+        parts = [*same]
+        count = sum(part.count for part in parts)
+        yield Bucket(
+            begin,
+            count,
+            min(part.minimum for part in parts),
+            max(part.maximum for part in parts),
+            sum(part.mean * part.count for part in parts) / count,
         )
 
 

@@ -120,6 +120,11 @@ async def plan(client: InfluxClient, wanted: Wanted) -> list[Step]:
     for user, right in ((wanted.writer, "ALL"), (wanted.reader, "READ")):
         steps += await _user(client, wanted, user, right, administrator=users.get(user))
     steps.append(await _resolution(client, retention, there=RECORDS in policies))
+    if await lets_in(client.settings, "", ""):
+        everybody = N_(
+            "whoever reaches it may do everything: set auth-enabled = true under [http] in its settings"
+        )
+        steps.append(Step(Message(everybody), State.LEFT))
     return steps
 
 

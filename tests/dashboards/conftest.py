@@ -25,6 +25,7 @@ from gateway.rates import Rates
 from gateway.status import Part, Status, always
 from ingest.stores.influx_client import InfluxClient, InfluxSettings
 from ingest.stores.influx_reader import InfluxHistory
+from ingest.stores.influx_rollup import LEVELS, RollUp
 from ingest.stores.influx_setup import make_database
 from ingest.stores.line_protocol import LineEncoder
 from readings.lanes import Lane
@@ -92,6 +93,10 @@ async def _tell(day: Day, server: ServerProcess, folder: Path) -> None:
     told = LineEncoder(day.site).lines(day.spoken)
     for at in range(0, len(told), _LINES):
         await client.write("\n".join(told[at : at + _LINES]).encode())
+    rollup = RollUp(client, day.site)
+    for level in LEVELS:
+        first = day.start // level.width * level.width
+        await rollup.make(level, (first, (day.end - first) // level.width + 1))
     history = InfluxHistory(client.settings, day.site)
     last = {reading.device: reading.time for reading in day.spoken}
     freshness, rates = Freshness(last), Rates()

@@ -40,8 +40,8 @@ def test_an_empty_grafana_gets_everything_and_then_nothing_more(grafana: Grafana
     assert [one.state for one in first] == [State.MISSING] * EVERYTHING
     assert grafana.sources["gridwarden-influxdb"]["secureJsonData"] == {"password": "secret"}
     assert [folder["title"] for folder in grafana.folders.values()] == [
-        "GridWarden 网格卫士",
-        "GridWarden (en)",
+        "GridWarden 安全平台",
+        "GridWarden safety platform (en)",
     ]
     assert len(grafana.boards) == 2 * len(BOARDS)
     assert [team["name"] for team in grafana.teams] == ["网格员"]

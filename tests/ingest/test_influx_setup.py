@@ -149,6 +149,16 @@ async def test_a_wrong_password_of_the_administrator_is_told(
     await client.close()
 
 
+async def test_a_server_that_lets_everybody_in_is_remarked(tmp_path: Path, wanted: Wanted) -> None:
+    with influxdb(tmp_path / "influx", administrator=False, authentication=False) as server:
+        client = InfluxClient(InfluxSettings(server.url, "gw"))
+        await do(await plan(client, wanted))
+        steps = await plan(client, wanted)
+        assert told(steps, State.MISSING) == []
+        assert told(steps, State.LEFT)[-1].startswith("whoever reaches it may do everything")
+        await client.close()
+
+
 async def test_the_policy_of_a_span_is_found_with_one_question(
     influx_server: ServerProcess, admin: InfluxClient
 ) -> None:
