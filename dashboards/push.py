@@ -10,31 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from enum import Enum, auto
-from typing import Any, Final, TypeVar
-
-from grafana_client.api import GrafanaApi
-from grafana_client.client import GrafanaClientError, GrafanaException, GrafanaUnauthorizedError
-from niquests.exceptions import RequestException
+from typing import Any, Final
 
 from dashboards.context import Context
 from dashboards.documents import Folder, Influx, data_source, folders
+from dashboards.grafana_api import GrafanaApi
 from language import N_, Message
 
 _OWN: Final = ("id", "version", "iteration")
 """Keys of a dashboard that Grafana sets itself."""
-_NOT_FOUND: Final = 404
 _VIEW: Final = 1
 """Grafana's permission to look at a folder."""
-
-_Answer = TypeVar("_Answer")
-
-
-class GrafanaUnavailable(Exception):
-    """Grafana does not do it; `message` says why."""
-
-    def __init__(self, message: Message) -> None:
-        self.message = message
-        super().__init__(str(message))
 
 
 class State(Enum):
@@ -56,7 +42,7 @@ class Found:
 
 
 class Push:
-    """Brings dashboards to one Grafana. Every method raises `GrafanaUnavailable`."""
+    """Brings dashboards to one Grafana. Every method raises `dashboards.grafana_api.GrafanaUnavailable`."""
 
     def __init__(
         self, api: GrafanaApi, contexts: Sequence[Context], influx: Influx, password: str = "", team: str = ""
@@ -81,103 +67,66 @@ class Push:
     def do(self, found: Found) -> None:
         """Make it as it should be."""
         if found.state is not State.SAME:
-            self._ask(found.act)
+            found.act()
 
     def _data_source(self) -> Found:
         wanted = data_source(self._contexts[0], self._influx)
         what = Message(N_("data source {name}"), {"name": wanted["name"]})
         secret = {"secureJsonData": {"password": self._password}} if self._password else {}
-        api = self._api.datasource
-        there = self._maybe(lambda: api.get_datasource_by_uid(wanted["uid"]))
+        whole = wanted | secret
+        there = self._api.data_source(wanted["uid"])
         if there is None:
-            return Found(what, State.MISSING, act=lambda: api.create_datasource(wanted | secret))
+            return Found(what, State.MISSING, act=lambda: self._api.make_data_source(whole))
         lines = _differences({key: there.get(key) for key in wanted}, wanted)
-        if lines or secret:  # whether a password is the right one, Grafana does not tell
-            state = State.DIFFERENT if lines else State.SAME
-            update = lambda: api.update_datasource_by_uid(wanted["uid"], wanted | secret)  # noqa: E731
-            return Found(what, state, lines, update)
+        if lines:
+            return Found(what, State.DIFFERENT, lines, lambda: self._api.change_data_source(whole))
         return Found(what, State.SAME)
 
     def _folder(self, folder: Folder) -> Found:
         what = Message(N_("folder {title}"), {"title": folder.title})
-        api = self._api.folder
-        there = self._maybe(lambda: api.get_folder(folder.uid))
+        uid, title = folder.uid, folder.title
+        there = self._api.folder(uid)
         if there is None:
-            return Found(what, State.MISSING, act=lambda: api.create_folder(folder.title, folder.uid))
-        if there["title"] != folder.title:
-            lines = _differences({"title": there["title"]}, {"title": folder.title})
-            rename = lambda: api.update_folder(folder.uid, folder.title, overwrite=True)  # noqa: E731
-            return Found(what, State.DIFFERENT, lines, rename)
+            return Found(what, State.MISSING, act=lambda: self._api.make_folder(uid, title))
+        if there["title"] != title:
+            lines = _differences({"title": there["title"]}, {"title": title})
+            return Found(what, State.DIFFERENT, lines, lambda: self._api.rename_folder(uid, title))
         return Found(what, State.SAME)
 
     def _dashboard(self, document: dict[str, Any], folder: Folder) -> Found:
         what = Message(N_("dashboard {title} ({uid})"), {"title": document["title"], "uid": document["uid"]})
-        api = self._api.dashboard
-        put = {
-            "dashboard": document | {"id": None},
-            "folderUid": folder.uid,
-            "overwrite": True,
-            "message": "gridwarden grafana push",
-        }
-        there = self._maybe(lambda: api.get_dashboard(document["uid"]))
+
+        def put() -> None:
+            self._api.put_dashboard(document, folder.uid)
+
+        there = self._api.dashboard(document["uid"])
         if there is None:
-            return Found(what, State.MISSING, act=lambda: api.update_dashboard(put))
+            return Found(what, State.MISSING, act=put)
         kept = {key: value for key, value in there["dashboard"].items() if key not in _OWN}
         lines = _differences(kept, {key: value for key, value in document.items() if key not in _OWN})
         if there.get("meta", {}).get("folderUid", folder.uid) != folder.uid:
             lines = (*lines, f"+ folder: {folder.uid}")
         if lines:
-            return Found(what, State.DIFFERENT, lines, lambda: api.update_dashboard(put))
+            return Found(what, State.DIFFERENT, lines, put)
         return Found(what, State.SAME)
 
     def _rights(self, folder: Folder) -> Found:
         what = Message(
             N_("team {team} and viewers may look at {folder}"), {"team": self._team, "folder": folder.title}
         )
-        team = self._team_id()
-        rights = self._maybe(lambda: self._api.folder.get_folder_permissions(folder.uid)) or []
+        team = self._api.team(self._team)
+        rights = self._api.folder_rights(folder.uid)
         if team is not None and any(one.get("teamId") == team for one in rights):
             return Found(what, State.SAME)
 
-        def grant() -> object:
-            number = self._team_id()
-            if number is None:
-                number = self._api.teams.add_team({"name": self._team})["teamId"]
-            items = [{"role": "Viewer", "permission": _VIEW}, {"teamId": number, "permission": _VIEW}]
-            others = [
-                _item(one) for one in rights if one.get("role") != "Viewer" and not one.get("inherited")
-            ]
-            return self._api.folder.update_folder_permissions(folder.uid, {"items": [*others, *items]})
+        def grant() -> None:
+            number = self._api.team(self._team) or self._api.make_team(self._team)
+            own = [one for one in rights if one.get("role") != "Viewer" and not one.get("inherited")]
+            viewers = {"role": "Viewer", "permission": _VIEW}
+            team = {"teamId": number, "permission": _VIEW}
+            self._api.set_folder_rights(folder.uid, [*map(_item, own), viewers, team])
 
         return Found(what, State.MISSING, act=grant)
-
-    def _team_id(self) -> int | None:
-        found = self._ask(lambda: self._api.teams.search_teams(query=self._team))
-        return next((int(one["id"]) for one in found if one["name"] == self._team), None)
-
-    def _maybe(self, question: Callable[[], _Answer]) -> _Answer | None:
-        """The answer; None for what does not exist."""
-        try:
-            return self._ask(question)
-        except GrafanaUnavailable as error:
-            cause = error.__cause__
-            if isinstance(cause, GrafanaException) and cause.status_code == _NOT_FOUND:
-                return None
-            raise
-
-    def _ask(self, question: Callable[[], _Answer]) -> _Answer:
-        try:
-            return question()
-        except GrafanaUnauthorizedError as error:
-            text = N_("Grafana does not let this user or token in: {why}")
-            raise GrafanaUnavailable(Message(text, {"why": error.message})) from error
-        except (GrafanaException, GrafanaClientError) as error:
-            text = N_("Grafana answers {status}: {why}")
-            values = {"status": error.status_code, "why": error.message}
-            raise GrafanaUnavailable(Message(text, values)) from error
-        except (RequestException, OSError) as error:
-            text = N_("Grafana cannot be reached: {why}")
-            raise GrafanaUnavailable(Message(text, {"why": str(error)})) from error
 
 
 def _differences(there: object, wanted: object) -> tuple[str, ...]:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from grafana_client.api import GrafanaApi
-
 from dashboards.context import SHORT, Context, Limit, Source
 from dashboards.documents import Influx, folders
 from dashboards.expansion import View, queries, variables
-from dashboards.push import Found, GrafanaUnavailable, Push, State
+from dashboards.grafana_api import GrafanaApi, GrafanaUnavailable
+from dashboards.push import Found, Push, State
 from dashboards.render import render
 from gateway.api.showing import Showing
 from gateway.configuration import load_configuration
@@ -73,13 +72,14 @@ def push(
 ) -> None:
     """Make everything as it should be, saying what; ends with a sentence when it cannot."""
     password = _secret(password_file)
+    changed = 0
     try:
-        work = Push(_connect(grafana), _contexts(options), influx, password, team)
-        changed = 0
-        for found in work.compare():
-            _show(found)
-            work.do(found)
-            changed += found.state is not State.SAME
+        with _connect(grafana) as api:
+            work = Push(api, _contexts(options), influx, password, team)
+            for found in work.compare():
+                _show(found)
+                work.do(found)
+                changed += found.state is not State.SAME
     except GrafanaUnavailable as error:
         stop(translate(error.message))
     say(tell("Done: {count} {count|change|changes}.", count=changed) if changed else tell("Nothing to do."))
@@ -88,8 +88,9 @@ def push(
 def diff(grafana: Grafana, options: SiteOptions, influx: Influx, team: str) -> bool:
     """Say what differs; whether anything does."""
     try:
-        work = Push(_connect(grafana), _contexts(options), influx, team=team)
-        different = [found for found in work.compare() if found.state is not State.SAME]
+        with _connect(grafana) as api:
+            work = Push(api, _contexts(options), influx, team=team)
+            different = [found for found in work.compare() if found.state is not State.SAME]
     except GrafanaUnavailable as error:
         stop(translate(error.message))
     for found in different:
@@ -167,9 +168,7 @@ def _connect(grafana: Grafana) -> GrafanaApi:
     parts = urlsplit(grafana.url)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         stop(tell("{url} would carry the password in clear text: use https://", url=grafana.url))
-    credential = (grafana.user, secret) if grafana.user else secret
-    made: GrafanaApi = GrafanaApi.from_url(grafana.url, credential=credential, timeout=30.0)
-    return made
+    return GrafanaApi(grafana.url, secret, grafana.user)
 
 
 def _secret(path: Path | None, given: str = "") -> str:

@@ -103,7 +103,7 @@ class GrafanaServer:
             case "POST", ["dashboards", "db"]:
                 return self._keep(body)
             case "GET", ["teams", "search"]:
-                found = [one for one in self.teams if query.get("query", [""])[0] in one["name"]]
+                found = [one for one in self.teams if one["name"] == query.get("name", [one["name"]])[0]]
                 return 200, {"teams": found, "totalCount": len(found), "page": 1, "perPage": 1000}
             case "POST", ["teams"]:
                 self.teams.append({"id": len(self.teams) + 1, "name": body["name"]})

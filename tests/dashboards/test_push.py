@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from grafana_client.api import GrafanaApi
 
 from dashboards.boards import BOARDS
 from dashboards.context import Context
 from dashboards.documents import Influx
-from dashboards.push import Found, GrafanaUnavailable, Push, State
+from dashboards.grafana_api import GrafanaApi, GrafanaUnavailable
+from dashboards.push import Found, Push, State
 from tests.dashboards.grafana_server import TOKEN, GrafanaServer
 
 CONTEXTS = [Context("zh-CN"), Context("en")]
@@ -24,7 +24,7 @@ def grafana() -> Iterator[GrafanaServer]:
 
 
 def push(grafana: GrafanaServer, token: str = TOKEN, password: str = "") -> Push:
-    return Push(GrafanaApi.from_url(grafana.url, credential=token), CONTEXTS, Influx(), password, "网格员")
+    return Push(GrafanaApi(grafana.url, token), CONTEXTS, Influx(), password, "网格员")
 
 
 def done(work: Push) -> list[Found]:
@@ -91,8 +91,8 @@ def test_comparing_changes_nothing(grafana: GrafanaServer) -> None:
 
 
 def test_a_wrong_token_and_a_grafana_that_is_away_are_told(grafana: GrafanaServer) -> None:
-    with pytest.raises(GrafanaUnavailable, match="does not let this user or token in"):
+    with pytest.raises(GrafanaUnavailable, match="does not let this user or token do it"):
         done(push(grafana, "wrong"))
-    away = Push(GrafanaApi.from_url("http://127.0.0.1:9", credential=TOKEN), CONTEXTS, Influx())
+    away = Push(GrafanaApi("http://127.0.0.1:9", TOKEN), CONTEXTS, Influx())
     with pytest.raises(GrafanaUnavailable, match="cannot be reached"):
         done(away)
