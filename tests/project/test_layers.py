@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = (
-    "readings", "registry", "rules", "cases", "ingest", "edge", "gateway", "simulators", "language",
+    "readings", "registry", "rules", "cases", "ingest", "edge", "dashboards", "gateway", "simulators", "language",
     "supervision", "links",
     "gridwarden", "bench", "chaos",
 )  # fmt: skip
@@ -82,9 +82,10 @@ def test_a_page_leads_only_to_files_that_exist(page: str) -> None:
         assert ((ROOT / page).parent / link).exists(), link
 
 
-def test_the_reference_of_the_site_folder_is_what_the_models_say() -> None:
+@pytest.mark.parametrize("script", ["reference.py", "dashboards_page.py"])
+def test_references_are_what_the_models_and_dashboards_say(script: str) -> None:
     done = subprocess.run(
-        [sys.executable, "scripts/reference.py", "--check"],
+        [sys.executable, f"scripts/{script}", "--check"],
         cwd=ROOT,
         capture_output=True,
         text=True,
