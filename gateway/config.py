@@ -18,6 +18,12 @@ class WebConfig(Model):
     )
     port: int = Field(8420, ge=0, le=65535, description="0: any free port.")
 
+    grafana: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="Address of Grafana as people reach it; empty: the console shows no links to it.",
+    )
+
     @model_validator(mode="after")
     def _no_open_door(self) -> "WebConfig":
         if not is_loopback(self.host):

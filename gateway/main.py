@@ -132,6 +132,7 @@ class _Gateway:
                 self.config.data,
                 _version(),
                 revision=self.configuration.revision,
+                grafana=self.config.web.grafana,
             )
             runner.on_changes = views.tell
             chronicler = self._chronicler(store, views, status, stack)

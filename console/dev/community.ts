@@ -144,6 +144,7 @@ export function makeSite(devices: number): Site {
     languages: ["zh", "en"],
     revision: "1",
     version: "0.1.0",
+    grafana: "",
     grids,
     people,
     units: [...new Set(people.map((one) => one.unit).filter(Boolean))].map((id) => ({

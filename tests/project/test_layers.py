@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = (
-    "readings", "registry", "rules", "cases", "ingest", "edge", "dashboards", "gateway", "simulators", "language",
+    "readings", "registry", "rules", "cases", "ingest", "edge", "dashboards", "gateway", "simulators",
+    "language",
     "supervision", "links",
     "gridwarden", "bench", "chaos",
 )  # fmt: skip

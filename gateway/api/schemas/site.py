@@ -75,6 +75,7 @@ class SiteOut(Schema):
     languages: list[str]
     revision: str = Field(description="Changes whenever the site folder was reloaded with changes.")
     version: str = Field(description="GridWarden's version.")
+    grafana: str = Field(description="Address of Grafana; empty: there is none to link to.")
     grids: list[GridOut]
     people: list[PersonOut]
     units: list[UnitOut]

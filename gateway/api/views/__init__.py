@@ -44,11 +44,12 @@ class Views:
         version: str,
         *,
         revision: str,
+        grafana: str = "",
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._context = context = Context(showing, store, readings, freshness, clock)
         self.feed = feed
-        self.site = SiteViews(context, version, revision)
+        self.site = SiteViews(context, version, revision, grafana)
         self.overview = OverviewViews(context, status)
         self.devices = DeviceViews(context, ingest)
         self.alarms = AlarmViews(context, command)

@@ -10,10 +10,11 @@ from rules.explain import explain
 class SiteViews:
     """The site and its rules."""
 
-    def __init__(self, context: Context, version: str, revision: str) -> None:
+    def __init__(self, context: Context, version: str, revision: str, grafana: str) -> None:
         self._context = context
         self._version = version
         self.revision = revision
+        self._grafana = grafana.rstrip("/")
 
     def show(self, language: str) -> schemas.SiteOut:
         """The community."""
@@ -24,6 +25,7 @@ class SiteViews:
             languages=list(site.languages),
             revision=self.revision,
             version=self._version,
+            grafana=self._grafana,
             grids=[
                 schemas.GridOut(
                     id=grid.id,
