@@ -98,3 +98,39 @@ def setup(
             dry_run=dry_run,
         )
     )
+
+
+Data = Annotated[Path, typer.Option("--data", help=_("Where everything is kept."))]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help=_("The core's configuration (YAML), where services run instead of up.")
+    ),
+]
+Since = Annotated[str, typer.Option("--from", metavar="TIME", help=_("From this time on: 2026-11-30T18:00"))]
+Until = Annotated[str, typer.Option("--to", metavar="TIME", help=_("Until then; default: now."))]
+VAR = Path("var")
+
+
+@command(
+    help=_("Copy what the embedded store holds to InfluxDB, while everything runs; again: nothing twice.")
+    + "\n\n"
+    + _("Example: gridwarden influx fill --from 2026-11-01"),
+)
+def fill(data: Data = VAR, config: Config = None, since: Since = "", until: Until = "") -> None:
+    """Fill."""
+    from gridwarden.commands import transfer as module
+
+    module.fill(module.Where(data, config), module.Extent(since, until, ()))
+
+
+@command(
+    help=_("Say whether the embedded store and InfluxDB hold the same, reading by reading.")
+    + "\n\n"
+    + _("Example: gridwarden influx compare --from 2026-11-01 --to 2026-11-30"),
+)
+def compare(data: Data = VAR, config: Config = None, since: Since = "", until: Until = "") -> None:
+    """Compare."""
+    from gridwarden.commands import transfer as module
+
+    raise typer.Exit(int(module.compare(module.Where(data, config), module.Extent(since, until, ()))))

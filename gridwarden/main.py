@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from gridwarden import grafana_cli, influx_cli, quarantine_cli
+from gridwarden import grafana_cli, influx_cli, quarantine_cli, transfer_cli
 from gridwarden.console_text import _, say, stop
 from gridwarden.teaching import Command, Commands
 
@@ -32,10 +32,11 @@ app.add_typer(
     + "\n\n"
     + _("Example: gridwarden quarantine list"),
 )
+app.add_typer(transfer_cli.app)
 app.add_typer(
     influx_cli.app,
     name="influx",
-    help=_("InfluxDB: make one ready for readings, alarms and cases.")
+    help=_("InfluxDB: make one ready, fill it with what is stored already, compare.")
     + "\n\n"
     + _("Example: gridwarden influx setup --dry-run"),
 )

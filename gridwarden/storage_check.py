@@ -20,9 +20,11 @@ from ingest.stores.influx_client import (
     DatabaseMissing,
     InfluxClient,
     InfluxSettings,
+    NotSetUp,
     QueryFailed,
     identifier,
 )
+from readings.measurements import RECORDS, RESOLUTION
 
 GIGABYTE: Final = 1 << 30
 CLOCK_OFF_SECONDS: Final = 2.0
@@ -106,6 +108,7 @@ async def _influx(settings: InfluxSettings) -> list[Finding]:
             found.append(Finding("good", good))
         else:
             found.append(Finding("bad", written.refusal.reason))
+        found += await _policies(client)
         found += await _series(client)
     except DatabaseMissing as error:
         remedy = tell("It is made with the first reading, if the user may.")
@@ -117,6 +120,26 @@ async def _influx(settings: InfluxSettings) -> list[Finding]:
     finally:
         await client.close()
     return found
+
+
+async def _policies(client: InfluxClient) -> list[Finding]:
+    """Whether there is a place for roll-ups, alarms and cases."""
+    table = f"{identifier(client.settings.database)}.{identifier(RECORDS)}.{identifier(RESOLUTION)}"
+    try:
+        (result,) = await client.query(f'SELECT "policy" FROM {table}')  # noqa: S608
+    except NotSetUp as error:
+        remedy = tell("Run: gridwarden influx setup --url {url}", url=client.settings.url)
+        return [Finding("warning", translate(error.message), remedy)]
+    except (QueryFailed, StoreUnavailable):
+        return []
+    if result.get("series"):
+        return [Finding("good", tell("alarms, cases and roll-ups have their retention policies"))]
+    what = tell(
+        "database {database} does not say which policy suits which time", database=client.settings.database
+    )
+    return [
+        Finding("warning", what, tell("Run: gridwarden influx setup --url {url}", url=client.settings.url))
+    ]
 
 
 async def _series(client: InfluxClient) -> list[Finding]:

@@ -1,5 +1,6 @@
 """What the doctor says about disks and InfluxDB."""
 
+import asyncio
 from base64 import b64encode
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -10,7 +11,8 @@ from chaos.small_disk import MEGABYTE, small_disk
 from gateway.config import GatewayConfig
 from gridwarden.finding import Finding
 from gridwarden.storage_check import check_influx, check_limits
-from ingest.stores.influx_client import InfluxSettings
+from ingest.stores.influx_client import InfluxClient, InfluxSettings
+from ingest.stores.influx_setup import make_database
 from tests.conftest import ServerProcess, influx_query
 
 FITTING = {
@@ -61,11 +63,20 @@ def look(server: ServerProcess, user: str, password: str, database: str = "gw") 
     return [*check_influx(InfluxSettings(server.url, database, user, password, timeout=5))]
 
 
+async def test_a_database_that_was_set_up_is_good_throughout(influx_server: ServerProcess) -> None:
+    client = InfluxClient(InfluxSettings(influx_server.url, "gw", "admin", "secret"))
+    await make_database(client)
+    await client.close()
+    found = await asyncio.to_thread(look, influx_server, "admin", "secret")
+    assert [one.verdict for one in found] == ["good"] * 4
+
+
 def test_a_user_that_may_write_is_told_from_one_that_may_not(influx_server: ServerProcess) -> None:
     influx_query(influx_server, "CREATE DATABASE gw")
     influx_query(influx_server, "CREATE USER low WITH PASSWORD 'x'")
-    answers, writes, series = look(influx_server, "admin", "secret")
-    assert (answers.verdict, writes.verdict, series.verdict) == ("good", "good", "good")
+    answers, writes, policies, series = look(influx_server, "admin", "secret")
+    assert [one.verdict for one in (answers, writes, policies, series)] == ["good", "good", "warning", "good"]
+    assert policies.remedy == f"Run: gridwarden influx setup --url {influx_server.url}"
     assert "1.6.7" in answers.what
     assert series.what.startswith("0 series")
     assert not influx_query(influx_server, "SHOW MEASUREMENTS", database="gw")[0].get("series")

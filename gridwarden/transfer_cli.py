@@ -1,0 +1,65 @@
+"""``gridwarden export`` and ``import``: readings in files."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gridwarden.console_text import _
+from gridwarden.teaching import Command, Commands
+
+app = typer.Typer(cls=Commands, rich_markup_mode=None)
+
+command = partial(app.command, cls=Command)
+
+Data = Annotated[Path, typer.Option("--data", help=_("Where everything is kept."))]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help=_("The core's configuration (YAML), where services run instead of up.")
+    ),
+]
+VAR = Path("var")
+
+
+@command(
+    help=_("Write stored readings into a file: line protocol (.lp) or CSV, compressed with .gz.")
+    + "\n\n"
+    + _("Example: gridwarden export november.csv.gz --from 2026-11-01 --to 2026-12-01"),
+)
+def export(
+    file: Annotated[Path, typer.Argument(help=_("File to write: .lp, .csv, .lp.gz or .csv.gz."))],
+    data: Data = VAR,
+    config: Config = None,
+    since: Annotated[
+        str, typer.Option("--from", metavar="TIME", help=_("From this time on: 2026-11-30T18:00"))
+    ] = "",
+    until: Annotated[str, typer.Option("--to", metavar="TIME", help=_("Until then; default: now."))] = "",
+    device: Annotated[list[str] | None, typer.Option(help=_("Only of this device; may be repeated."))] = None,
+    influx: Annotated[
+        bool, typer.Option("--influx", help=_("What InfluxDB holds instead of the embedded store."))
+    ] = False,
+) -> None:
+    """Export."""
+    from gridwarden.commands import transfer as module
+
+    extent = module.Extent(since, until, tuple(device or ()))
+    module.export(file, module.Where(data, config), extent, "influx" if influx else "")
+
+
+@command(
+    "import",
+    help=_("Write a file of readings to the installation's InfluxDB, and make their roll-ups.")
+    + "\n\n"
+    + _("Example: gridwarden import november.csv.gz"),
+)
+def import_(
+    file: Annotated[Path, typer.Argument(help=_("A file that export wrote, or any line protocol in ns."))],
+    data: Data = VAR,
+    config: Config = None,
+) -> None:
+    """Import."""
+    from gridwarden.commands import transfer as module
+
+    module.import_(file, module.Where(data, config))
