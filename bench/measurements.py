@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from bench import latency, memory, mqtt, parts, path
+from bench import influx, latency, memory, mqtt, parts, path
 from bench.figures import Conditions, Figure
 
 Measure = Callable[[Conditions], Awaitable[list[Figure]]]
@@ -15,4 +15,6 @@ MEASUREMENTS: Final[dict[str, Measure]] = {
     "latency-loaded": latency.loaded,
     "memory": memory.measure,
     "parts": parts.measure,
+    "influx-write": influx.write,
+    "influx-week": influx.week,
 }

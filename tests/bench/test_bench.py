@@ -11,9 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bench import influx
 from bench.community import generated_rules, matched, traffic, write_site
 from bench.counting import Course
-from bench.figures import CannotMeasure, Figure, Goal
+from bench.figures import CannotMeasure, Conditions, Figure, Goal
 from bench.latency import quantile
 from bench.profile import read_profile
 from readings import Lane
@@ -121,3 +122,27 @@ def test_a_profile_tells_whose_time_it_was(tmp_path):
     assert [(share.name, share.percent) for share in profile.rooms] == [("rules", 75), ("msgspec", 25)]
     assert [share.name for share in profile.callers] == ["rules.engine", "readings.wire"]
     assert profile.functions[1].caller == "readings.wire.decode_readings"
+
+
+def test_writing_to_influxdb_is_measured(tmp_path):
+    file = tmp_path / "figures.json"
+    process = bench(tmp_path, "--only", "influx-write", "--seconds", "2", "--json", str(file))
+    output, _ = process.communicate(timeout=150)
+    assert process.returncode == 0, output
+    names = {figure["name"]: figure["value"] for figure in json.loads(file.read_text())["figures"]}
+    assert names["readings written by one process"] > names["points written by one process"] > 0
+    assert [*tmp_path.iterdir()] == [file]
+
+
+async def test_a_week_in_influxdb_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(influx, "DEVICES", 40)
+    monkeypatch.setattr(influx, "_STILL", 1.0)
+    found = await influx.week(Conditions(tmp_path, 2, lambda _: None))
+    values = {figure.name: figure.value for figure in found}
+    assert values["size on disk of a reading"] > 0
+    for source in ("readings", "roll-ups"):
+        for place in ("the whole site", "one grid of level 2"):
+            assert (
+                values[f"a panel from {source}, {place}, p95"]
+                >= values[f"a panel from {source}, {place}, p50"]
+            )

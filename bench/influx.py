@@ -1,0 +1,292 @@
+"""InfluxDB: how fast readings are written, what they take on disk, and how fast dashboards are answered.
+
+Against the InfluxDB 1.x that is installed, started for the time of the measurement with its files in a
+temporary folder. The week is compressed: 20,000 devices say everything they can every half hour, written as
+fast as it goes.
+"""
+
+import asyncio
+import shutil
+import statistics
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from bench.community import VALUES, write_site
+from bench.figures import CannotMeasure, Conditions, Figure, Goal
+from bench.servers import answers, running, wait_for
+from dashboards.boards import BOARDS
+from dashboards.context import Context
+from dashboards.documents import document
+from dashboards.expansion import View, queries, variables
+from ingest.stores.influx import InfluxStore
+from ingest.stores.influx_answers import Verdict
+from ingest.stores.influx_client import InfluxClient, InfluxSettings
+from ingest.stores.influx_policies import Retention
+from ingest.stores.influx_rollup import LEVELS, RollUp
+from ingest.stores.influx_setup import make_database
+from ingest.stores.line_protocol import LineEncoder
+from readings import Lane, Reading, ReadingBatch
+from readings.measurements import HOUR, RAW
+from registry.device_types import Kind, Point
+from registry.site import Site
+from simulators.device import SimulatedDevice, spoken
+from supervision.ports import free_ports
+
+SECOND: Final = 1_000_000_000
+HALF_HOUR: Final = 1800 * SECOND
+WEEK: Final = 7 * 86_400 * SECOND
+DEVICES: Final = 20_000
+DATABASE: Final = "gridwarden"
+_BATCH: Final = 100
+"""Readings of one batch, as edges send them."""
+_WRITES: Final = 40
+_LINES: Final = 5_000
+_AGAIN: Final = 3
+_DAY_HOURS: Final = 24
+_STILL: Final = 10.0
+_PATIENCE: Final = 180.0
+
+
+async def write(conditions: Conditions) -> list[Figure]:
+    """The writer's own path, from batches to acknowledged points, as the ingest process drives it."""
+    site = write_site(conditions.folder / "site", conditions.devices, 0, "mqtt://127.0.0.1:1883")
+    async with _server(conditions.folder) as settings:
+        store = InfluxStore(settings, site, conditions.folder / "books.db")
+        conditions.tell("batches of readings")
+        groups = [*_groups(site, store.limits.readings)]
+        lines = sum(len(LineEncoder(site).lines(batch.readings)) for batch in groups[0]) * len(groups)
+        await store.write(groups[0], time.time_ns())  # makes the database
+        conditions.tell("writing")
+        rates: list[float] = []
+        until = time.monotonic() + conditions.seconds
+        number = 0
+        while time.monotonic() < until or not rates:
+            number += 1
+            fresh = [_shifted(group, number) for group in groups]
+            began = time.perf_counter()
+            for at in range(0, len(fresh), store.limits.in_flight):
+                await asyncio.gather(
+                    *(store.write(group, time.time_ns()) for group in fresh[at : at + store.limits.in_flight])
+                )
+            rates.append(lines / (time.perf_counter() - began))
+        await store.close()
+        readings = sum(len(batch.readings) for group in groups for batch in group)
+    best = statistics.median(rates)
+    return [
+        Figure(
+            "influx-write", "points written by one process", best, "/s", Goal(250_000, "at least"),
+            note=f"{readings / lines:.1f} readings a point",
+        ),
+        Figure("influx-write", "readings written by one process", best * readings / lines, "/s"),
+    ]  # fmt: skip
+
+
+async def week(conditions: Conditions) -> list[Figure]:
+    """A week of 20,000 devices: size on disk, and dashboards from readings and from roll-ups."""
+    conditions.tell("writing the community")
+    site = write_site(conditions.folder / "site", DEVICES, 0, "mqtt://127.0.0.1:1883")
+    async with _server(conditions.folder) as settings:
+        client = InfluxClient(settings)
+        await make_database(client, Retention.of(raw=0))
+        end = time.time_ns() // HALF_HOUR * HALF_HOUR
+        took, readings = await _fill(client, site, end, conditions)
+        raw = await _settled(conditions)
+        conditions.tell("roll-ups of an hour")
+        hour = LEVELS[-1]
+        rollup, began = RollUp(client, site), time.perf_counter()
+        for first in range((end - WEEK) // hour.width * hour.width, end, _DAY_HOURS * hour.width):
+            await rollup.make(hour, (first, _DAY_HOURS))
+        rolling = time.perf_counter() - began
+        figures = [
+            Figure(
+                "influx-week",
+                "readings written",
+                readings / took,
+                "/s",
+                note=f"{readings:,} of {DEVICES:,} devices",
+            ),
+            Figure("influx-week", "size on disk of a reading", raw / readings, "B", note="compacted"),
+            Figure("influx-week", "roll-ups of the week, of an hour", rolling, "s"),
+        ]
+        for policy in (RAW, HOUR):
+            conditions.tell(f"dashboards from {policy}")
+            figures += await _dashboards(client, site, end, policy)
+        await client.close()
+    return figures
+
+
+async def _fill(client: InfluxClient, site: Site, end: int, conditions: Conditions) -> tuple[float, int]:
+    """Write the week; seconds and readings."""
+    encoder = LineEncoder(site)
+    said = [*_said(site, encoder)]
+    each = sum(count for _, count in said)
+    writing = 0.0
+    moments = range(end - WEEK, end, HALF_HOUR)
+    for number, moment in enumerate(moments):
+        if number % 24 == 0:
+            conditions.tell(f"day {number // 48 + 1}")
+        lines = [
+            f"{texts[(number + place) % VALUES]} {moment + place}" for place, (texts, _) in enumerate(said)
+        ]
+        bodies = ["\n".join(lines[at : at + _LINES]).encode() for at in range(0, len(lines), _LINES)]
+        began = time.perf_counter()
+        for at in range(0, len(bodies), 2):
+            outcomes = await asyncio.gather(*(client.write(body) for body in bodies[at : at + 2]))
+            if any(outcome.verdict is not Verdict.WRITTEN for outcome in outcomes):
+                raise CannotMeasure(f"InfluxDB refuses: {outcomes[0].refusal.reason}")
+        writing += time.perf_counter() - began
+    return writing, each * len(moments)
+
+
+async def _dashboards(client: InfluxClient, site: Site, end: int, policy: str) -> list[Figure]:
+    """How long the panels take that ask for readings, with everything chosen and with one grid of level 2."""
+    grid = next(grid for grid in site.grids.values() if grid.level == 2)
+    device = next(iter(site.devices))
+    times: dict[str, list[float]] = {"the whole site": [], "one grid of level 2": []}
+    for board in BOARDS:
+        page = document(board, Context("en"))
+        every = {name: one.get("allValue") or ".*" for name, one in variables(page)}
+        for label, chosen in (("the whole site", {}), ("one grid of level 2", {"grid2": [grid.id]})):
+            fixed = {"policy": [policy], "device": [device]} if board == "device" else {"policy": [policy]}
+            view = View((end - WEEK) // 1_000_000, end // 1_000_000, {**chosen, **fixed}, every)
+            for _, _, query in queries(page):
+                if (
+                    ("$policy" in query) == (policy == HOUR)
+                    and "records" not in query
+                    and "gridwarden_" not in query
+                ):
+                    for _ in range(_AGAIN):
+                        began = time.perf_counter()
+                        await client.query(view.fill(query))
+                        times[label].append((time.perf_counter() - began) * 1e3)
+    figures = []
+    for label, found in times.items():
+        if len(found) > 1:
+            cuts = statistics.quantiles(found, n=20)
+            note = f"{len(found)} questions of a week"
+            what = "readings" if policy == RAW else "roll-ups"
+            figures += [
+                Figure(
+                    "influx-week",
+                    f"a panel from {what}, {label}, p50",
+                    statistics.median(found),
+                    "ms",
+                    note=note,
+                ),
+                Figure("influx-week", f"a panel from {what}, {label}, p95", cuts[18], "ms"),
+            ]
+    return figures
+
+
+@asynccontextmanager
+async def _server(folder: Path) -> AsyncIterator[InfluxSettings]:
+    influxd = shutil.which("influxd", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+    if influxd is None:
+        raise CannotMeasure("no influxd here (Debian package: influxdb)")
+    home = folder / "influx"
+    home.mkdir()
+    port, other = free_ports(2)
+    config = home / "influxdb.conf"
+    config.write_text(
+        f'reporting-disabled = true\nbind-address = "127.0.0.1:{other}"\n'
+        f'[meta]\n  dir = "{home}/meta"\n[data]\n  dir = "{home}/data"\n  wal-dir = "{home}/wal"\n'
+        # what is written goes to its files soon, so that their size can be told
+        '  cache-snapshot-write-cold-duration = "5s"\n  compact-full-write-cold-duration = "10s"\n'
+        "  query-log-enabled = false\n[monitor]\n  store-enabled = false\n"
+        f'[http]\n  bind-address = "127.0.0.1:{port}"\n  log-enabled = false\n'
+    )
+    log = home / "log"
+    async with running("influxd", [influxd, "-config", str(config)], log) as process:
+
+        async def ready() -> bool:
+            return answers(port)
+
+        await wait_for(ready, "InfluxDB answers", 30, process, log)
+        yield InfluxSettings(f"http://127.0.0.1:{port}", DATABASE)
+
+
+def _groups(site: Site, most: int) -> Iterator[list[ReadingBatch]]:
+    """Batches for `_WRITES` writes of at most `most` readings."""
+    readings = [
+        Reading(device.id, point.name, value, 0, 0, 0)
+        for device in site.devices.values()
+        for point, value in _values(site, device.id, 0)
+    ]
+    at, seq = 0, 0
+    for number in range(_WRITES):
+        group = []
+        for _ in range(most // _BATCH):
+            some = [readings[(at + n) % len(readings)] for n in range(_BATCH)]
+            at += _BATCH
+            seq += 1
+            moment = time.time_ns() - HALF_HOUR + number * SECOND
+            told = tuple(Reading(one.device, one.point, one.value, moment, moment, moment) for one in some)
+            group.append(ReadingBatch("bench", Lane.TELEMETRY, seq, told))
+        yield group
+
+
+def _shifted(group: Sequence[ReadingBatch], number: int) -> list[ReadingBatch]:
+    """The same said again, later: other batches, other times."""
+    later = number * 50_000_000
+    return [
+        ReadingBatch(
+            batch.edge,
+            batch.lane,
+            batch.seq + number * 10_000_000,
+            tuple(
+                Reading(one.device, one.point, one.value, one.time + later, one.received, one.taken)
+                for one in batch.readings
+            ),
+        )
+        for batch in group
+    ]
+
+
+def _values(site: Site, device: str, number: int) -> Iterator[tuple[Point, float | bool]]:
+    registered = site.devices[device]
+    kind = site.type_of(registered)
+    simulated = SimulatedDevice(registered, kind, "bench")
+    for point in spoken(kind):
+        if point.kind in (Kind.NUMBER, Kind.BINARY):
+            value = simulated.value(point.name, number * 86_400 * SECOND // VALUES)
+            yield point, float(value) if point.kind is Kind.NUMBER else bool(value)
+
+
+def _said(site: Site, encoder: LineEncoder) -> Iterator[tuple[list[str], int]]:
+    """Per device, lines without their time for `VALUES` moments of a day, and how many readings each
+    holds.
+    """
+    for device in site.devices:
+        texts, count = [], 0
+        for number in range(VALUES):
+            readings = [
+                Reading(device, point.name, value, 0, 0, 0) for point, value in _values(site, device, number)
+            ]
+            if not readings:
+                break
+            count = len(readings)
+            texts.append(encoder.lines(readings)[0].rpartition(" ")[0])
+        if texts:
+            yield texts, count
+
+
+async def _settled(conditions: Conditions) -> int:
+    """Bytes of the readings' files when the server has compacted them: when they have not changed for a
+    while.
+    """
+    conditions.tell("waiting until InfluxDB has compacted its files")
+    home = conditions.folder / "influx"
+    size, since, began = -1, time.monotonic(), time.monotonic()
+    while time.monotonic() - since < _STILL and time.monotonic() - began < _PATIENCE:
+        now = await asyncio.to_thread(_size, home / "data" / DATABASE / RAW)
+        if now != size:
+            size, since = now, time.monotonic()
+        await asyncio.sleep(1)
+    return size
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
