@@ -10,7 +10,14 @@ from itertools import groupby
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from ingest.stores import ROWS, Bucket, LatestRow, Row, Series, bucket_width
-from ingest.stores.influx_client import UNREADABLE, InfluxClient, InfluxSettings, NotSetUp, identifier
+from ingest.stores.influx_client import (
+    UNREADABLE,
+    InfluxClient,
+    InfluxSettings,
+    NotSetUp,
+    QueryFailed,
+    identifier,
+)
 from ingest.stores.influx_policies import DEFAULT
 from ingest.stores.influx_rollup import LEVELS, Level
 from readings import Quality, Scalar
@@ -111,7 +118,7 @@ class InfluxHistory:
             level = LEVELS[0]  # long ago: readings may be gone, and their roll-ups still be there
         try:
             return Series(buckets=await self._rolled_buckets(level, question, values), width=width)
-        except NotSetUp:
+        except (NotSetUp, QueryFailed):  # 1.6.7 says no more than "not executed" to several questions
             return Series(buckets=await self._raw_buckets(question, values), width=width)
 
     @_readable

@@ -44,6 +44,8 @@ def test_a_bad_edit_changes_nothing_and_a_good_one_is_taken_on(
     write(f"{before.rstrip()}\n{row()}\n")
     house.wait(lambda: house.try_get(f"devices/{NEW}"), "the new device is known")
     house.wait(lambda: component(house, "site folder")["state"] == "ok", "the folder is sound")
+    log = house.data / "log" / "ingest.log"
+    house.wait(lambda: "taken on" in log.read_text(encoding="utf-8"), "ingest goes on with it, too")
     house.publish(f"zigbee2mqtt/{columns['edge']}/new/smoke", '{"smoke": true, "battery": 77}')
     house.wait(lambda: house.get("alarms", device=NEW)["items"], "its smoke is an alarm")
     house.wait(lambda: len(house.get("latest", device=NEW)[NEW]) == 2, "what it says is stored")

@@ -60,12 +60,14 @@ def asked(file: Path, query: str) -> int:
 
 
 async def talk_rubbish(world: World, stop: asyncio.Event) -> None:
-    """Messages of a device that nobody has registered: all of them are for the quarantine."""
+    """Messages of a device that nobody has registered, more than the quarantine may hold of them."""
     edge = world.layout.edges[0]
     base = next(c for c in world.site.edges[edge].connections if c.id == "z2m").settings["topic"]
     async with aiomqtt.Client("127.0.0.1", world.ports["mqtt"]) as client:
-        while not stop.is_set():
-            await client.publish(f"{base}/stranger", '{"smoke": "' + "x" * 2_000 + '"}', qos=1)
+        said, text = 0, "x" * 2_000
+        while not stop.is_set() or said < 2 * QUARANTINE:
+            await client.publish(f"{base}/stranger", f'{{"smoke": "{text}"}}', qos=1)
+            said += len(text)
 
 
 @pytest.mark.timeout(400)
