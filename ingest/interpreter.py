@@ -10,10 +10,10 @@ SWITCH_SECONDS: Final = 0.0005
 
 A transaction is some twenty statements, and after each its thread waits for the interpreter again.
 """
-COLLECT: Final = (50_000, 5, 10)
-"""Thresholds of the garbage collector. Batches come and go without cycles, so it has little to do and need
-not look often; but what it finds late (finished tasks, answers) leaves holes in the heap, and the heap
-grows.
+COLLECT: Final = (5_000, 10, 10)
+"""Thresholds of the garbage collector. Batches come and go without cycles; what has some (answers of the
+bus that did not come in time, finished tasks) is a hundred objects a second. Let gather by the ten thousand
+they held 2.5 MB in pieces, and the heap around them grew by 45 kB a minute for as long as anybody looked.
 """
 SETTLED_SECONDS: Final = 5.0
 """By then everything that is kept of every device has been built."""
