@@ -5,7 +5,7 @@ the most important come first.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol, Self, TypeVar
 
 from grafana_foundation_sdk.builders import bargauge, stat, statetimeline, statushistory, table, timeseries
 from grafana_foundation_sdk.builders.common import (
@@ -33,6 +33,7 @@ from grafana_foundation_sdk.models.common import (
 )
 from grafana_foundation_sdk.models.dashboard import (
     DashboardLinkType,
+    DataSourceRef,
     DataTransformerConfig,
     DynamicConfigValue,
     Threshold,
@@ -45,7 +46,23 @@ from dashboards.context import Context, Limit
 from dashboards.query import InfluxQuery, Target
 from language import N_
 
-GREEN: Final = "green"
+
+class _Panel(Protocol):
+    """What all of the SDK's panels can; they have no class in common that says so."""
+
+    def title(self, title: str) -> Self: ...
+
+    def description(self, description: str) -> Self: ...
+
+    def datasource(self, datasource: DataSourceRef) -> Self: ...
+
+    def span(self, w: int) -> Self: ...
+
+    def height(self, h: int) -> Self: ...
+
+
+_Kind = TypeVar("_Kind", bound=_Panel)
+
 SEVERITY_COLORS: Final = {"critical": "dark-red", "high": "red", "medium": "orange", "low": "yellow"}
 SEVERITY_WORDS: Final = {
     "critical": N_("critical"),
@@ -53,7 +70,6 @@ SEVERITY_WORDS: Final = {
     "medium": N_("medium"),
     "low": N_("low"),
 }
-STATE_WORDS: Final = {1: N_("yes"), 0: N_("no")}
 _WALL: Final = 60
 """Size of a wall figure's digits, legible from 5 m on a screen of 40 inches."""
 
@@ -64,7 +80,7 @@ def figure(
     query: InfluxQuery,
     *,
     steps: Sequence[tuple[float, str]] = ((1, "red"),),
-    calm: str = GREEN,
+    calm: str = "green",
     unit: str = "short",
     width: int = 4,
     height: int = 5,
@@ -74,13 +90,8 @@ def figure(
 ) -> stat.Panel:
     """One number, its whole tile coloured: `calm` below the first of the `steps` (from value, colour)."""
     return (
-        stat.Panel()
-        .title(context.say(title))
-        .description(context.say(about) if about else "")
-        .datasource(context.datasource)
+        _plain(stat.Panel(), context, title, about, width, height)
         .with_target(Target(query))
-        .span(width)
-        .height(height)
         .unit(unit)
         .decimals(decimals)
         .no_value(none)
@@ -109,12 +120,7 @@ def curves(
 ) -> timeseries.Panel:
     """Values over time; `limits` are drawn as lines, `bars` are stacked counts."""
     panel = (
-        timeseries.Panel()
-        .title(context.say(title))
-        .description(context.say(about) if about else "")
-        .datasource(context.datasource)
-        .span(width)
-        .height(height)
+        _plain(timeseries.Panel(), context, title, about, width, height)
         .unit(unit)
         .legend(
             VizLegendOptions()
@@ -170,12 +176,7 @@ def rows(
     `links` are a title and an address by column, `words` what a column's values mean.
     """
     panel = (
-        table.Panel()
-        .title(context.say(title))
-        .description(context.say(about) if about else "")
-        .datasource(context.datasource)
-        .span(width)
-        .height(height)
+        _plain(table.Panel(), context, title, about, width, height)
         .filterable(True)
         .no_value(context.say(none) if none else "")
     )
@@ -225,12 +226,7 @@ def bars(
 ) -> bargauge.Panel:
     """One bar per series, with its last value."""
     panel = (
-        bargauge.Panel()
-        .title(context.say(title))
-        .description(context.say(about) if about else "")
-        .datasource(context.datasource)
-        .span(width)
-        .height(height)
+        _plain(bargauge.Panel(), context, title, about, width, height)
         .unit(unit)
         .min(0)
         .no_value("0")
@@ -257,13 +253,8 @@ def states(
 ) -> statetimeline.Panel:
     """One row per series, coloured by its value; `meanings` are word and colour by value."""
     return (
-        statetimeline.Panel()
-        .title(context.say(title))
-        .description(context.say(about) if about else "")
-        .datasource(context.datasource)
+        _plain(statetimeline.Panel(), context, title, about, width, height)
         .with_target(Target(query))
-        .span(width)
-        .height(height)
         .show_value(VisibilityMode.NEVER)
         .merge_values(True)
         .row_height(0.8)
@@ -283,13 +274,8 @@ def hours(
 ) -> statushistory.Panel:
     """A heat map: one row per series, one cell per interval, coloured by its value."""
     return (
-        statushistory.Panel()
-        .title(context.say(title))
-        .description(context.say(about) if about else "")
-        .datasource(context.datasource)
+        _plain(statushistory.Panel(), context, title, about, width, height)
         .with_target(Target(query))
-        .span(width)
-        .height(height)
         .interval("1h")
         .show_value(VisibilityMode.AUTO)
         .thresholds(_thresholds("transparent", steps))
@@ -325,6 +311,12 @@ def board_link(context: Context, board: str, title: str) -> DashboardLink:
         .keep_time(True)
         .include_vars(True)
     )
+
+
+def _plain(panel: _Kind, context: Context, title: str, about: str, width: int, height: int) -> _Kind:
+    """`panel` with what every panel has."""
+    named = panel.title(context.say(title)).description(context.say(about) if about else "")
+    return named.datasource(context.datasource).span(width).height(height)
 
 
 def _thresholds(calm: str, steps: Sequence[tuple[float, str]]) -> ThresholdsConfig:

@@ -7,9 +7,11 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from http.server import BaseHTTPRequestHandler
+from threading import Lock
 from typing import NamedTuple
+
+from tests.stand_in import StandIn
 
 
 class Answer(NamedTuple):
@@ -28,7 +30,7 @@ class Answer(NamedTuple):
     taken: bool | None = None
 
 
-class FaultServer:
+class FaultServer(StandIn):
     """`answers` are given first, in order; then `judge` decides, then 204. `points` has what was taken."""
 
     def __init__(self) -> None:
@@ -43,31 +45,9 @@ class FaultServer:
         self.points: dict[tuple[str, str], dict[str, str]] = {}
         """As a database holds them: fields by series and time."""
         self._lock = Lock()
-        outer = self
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                outer._serve(self)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
         length = int(handler.headers["Content-Length"])
         with self._lock:
             answer = self.answers.popleft() if self.answers else None

@@ -7,15 +7,16 @@ https://docs.influxdata.com/influxdb3/core/api/ (database, auth token, v1 compat
 import json
 from base64 import b64decode
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.stand_in import StandIn
 
 Reply = tuple[int, Any]
 
 
-class Generation:
+class Generation(StandIn):
     """A server on a free port of this machine; `version` is what ``/ping`` tells."""
 
     version = ""
@@ -25,35 +26,7 @@ class Generation:
         """(database, policy, lines) of each write."""
         self.changes: list[str] = []
         """Every request that changed something, ``METHOD path``."""
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                outer._serve(self)
-
-            def do_POST(self) -> None:
-                outer._serve(self)
-
-            def do_PATCH(self) -> None:
-                outer._serve(self)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        super().__init__()
 
     def routes(self) -> dict[tuple[str, str], Callable[[dict[str, str], Any], Reply]]:
         raise NotImplementedError
@@ -61,7 +34,7 @@ class Generation:
     def knows(self, token: str) -> bool:
         raise NotImplementedError
 
-    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
         values = {name: texts[0] for name, texts in parse_qs(parts.query).items()}
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0)).decode()
