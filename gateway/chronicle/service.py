@@ -25,7 +25,7 @@ from ingest.stores.influx_client import UNREADABLE, DatabaseMissing, InfluxClien
 from ingest.stores.influx_setup import make_database
 from ingest.stores.influx_sift import EverythingRefused, Sift
 from ingest.stores.line_protocol import line
-from language import Message
+from language import N_, Message
 from readings import Scalar
 from readings.measurements import CHRONICLE, DEVICE, GRID, RECORDS
 
@@ -34,6 +34,8 @@ GAUGE_SECONDS: Final = 30.0
 WHOLE_SECONDS: Final = 600.0
 """So often every grid is told, also those where nothing changed: a chart of the last hour has all of them."""
 RETRY_SECONDS: Final = 5.0
+FAILED_SECONDS: Final = 60.0
+FAILED: Final = N_("alarms and cases cannot be written: {reason}")
 _CHANGES: Final = 500
 _LINES: Final = 5_000
 _TIMELESS: Final = 0
@@ -86,6 +88,9 @@ class Chronicler:
             except (OperationsUnavailable, ApiError) as error:
                 log.info("chronicle postponed", reason=str(error))
                 wait = RETRY_SECONDS
+            except Exception as error:  # a mistake in what charts show must never end the rules beside it
+                log.exception("chronicle failed")
+                self.trouble, wait = Message(FAILED, {"reason": repr(error)}), FAILED_SECONDS
             await asyncio.sleep(wait)
 
     async def look(self) -> None:

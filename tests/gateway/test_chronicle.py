@@ -1,5 +1,6 @@
 """Alarms, cases, the directory and gauges in a real InfluxDB 1.6.7, as Grafana will find them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from registry.site import Site
 from rules.findings import Condition, FindingKind
 from tests.conftest import ServerProcess, influx_query
 from tests.gateway.conftest import NOW, SECOND, Gateway, small_site, some_rules
+from tests.ingest.world import eventually
 
 
 @pytest.fixture
@@ -194,3 +196,22 @@ async def test_a_database_without_policies_says_what_to_do(
     with pytest.raises(StoreUnavailable, match="Run: gridwarden influx setup"):
         await chronicler(gateway, client).look()
     await client.close()
+
+
+async def test_a_mistake_of_ours_is_told_and_ends_nothing(
+    gateway: Gateway, client: InfluxClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise KeyError("grid")
+
+    gateway.find()
+    monkeypatch.setattr("gateway.chronicle.lines.alarm_line", broken)
+    monkeypatch.setattr("gateway.chronicle.service.FAILED_SECONDS", 0.01)
+    chronicle = chronicler(gateway, client)
+    running = asyncio.create_task(chronicle.run())
+    await eventually(lambda: chronicle.trouble, "its trouble is told")
+    assert "KeyError('grid')" in str(chronicle.trouble)
+    monkeypatch.undo()
+    await eventually(lambda: chronicle.trouble is None, "it goes on")
+    assert not running.done()
+    running.cancel()
