@@ -112,6 +112,9 @@ def up(
         Path | None,
         typer.Option(help=_("File (mode 600) with the password; or set GRIDWARDEN_INFLUX_PASSWORD.")),
     ] = None,
+    grafana: Annotated[
+        str, typer.Option(help=_("Address of Grafana, for links from the console to its dashboards."))
+    ] = "",
     simulators: Annotated[
         bool, typer.Option("--simulators/--no-simulators", help=_("Simulated devices on the real wires."))
     ] = True,
@@ -135,6 +138,7 @@ def up(
             influx_database=influx_database,
             influx_user=influx_user,
             influx_password_file=influx_password_file,
+            grafana=grafana,
             simulators=simulators,
             scenario=scenario,
         )

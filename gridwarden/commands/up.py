@@ -62,6 +62,7 @@ class Options:
     influx_database: str
     influx_user: str
     influx_password_file: Path | None
+    grafana: str
     simulators: bool
     scenario: str
 
@@ -281,7 +282,7 @@ class _Up:
                 "user": "core",
                 "password_file": str(self.secrets / "nats-core"),
             },
-            "web": {"port": options.port},
+            "web": {"port": options.port, "grafana": options.grafana},
         }
         if self.bus.server.uses_tls:
             config["bus"] |= {
