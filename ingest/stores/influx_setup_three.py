@@ -29,7 +29,10 @@ class SetupThree:
         self._token = token
         self._wanted = wanted
         self._http = httpx.AsyncClient(
-            base_url=self._url, headers={"Authorization": f"Bearer {token}"}, timeout=30, trust_env=False
+            base_url=self._url,
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=30,
+            trust_env=False,
         )
 
     async def close(self) -> None:
@@ -39,6 +42,9 @@ class SetupThree:
     async def plan(self) -> list[Step]:
         """As `influx_setup.plan`."""
         wanted = self._wanted
+        if not self._token:
+            text = N_("InfluxDB 3 at {url} wants a file with an administrator's token")
+            raise CannotSetUp(Message(text, {"url": self._url}))
         answer = await self._ask("GET", "/api/v3/configure/database", params={"format": "json"})
         try:
             names = {str(row["iox::database"]) for row in answer.json()}

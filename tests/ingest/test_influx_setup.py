@@ -265,6 +265,13 @@ async def test_three_gets_a_database_and_named_tokens_once(three: Three, tmp_pat
     await setup.close()
 
 
+async def test_three_without_a_token_says_so(three: Three, wanted: Wanted) -> None:
+    setup = SetupThree(three.url, "", wanted)
+    with pytest.raises(CannotSetUp, match="wants a file with an administrator's token"):
+        await setup.plan()
+    await setup.close()
+
+
 def test_a_server_says_which_generation_it_is() -> None:
     assert [generation(text) for text in ("1.6.7~rc0", "v2.7.11", "3.1.0", "", "unknown", "9.1")] == [
         Version.ONE, Version.TWO, Version.THREE, None, None, None,
