@@ -12,6 +12,7 @@ from grafana_foundation_sdk.builders.common import (
     GraphThresholdsStyleConfig,
     ReduceDataOptions,
     StackingConfig,
+    TableSortByFieldState,
     VizLegendOptions,
     VizTextDisplayOptions,
     VizTooltipOptions,
@@ -170,16 +171,21 @@ def rows(
     transformations: Sequence[DataTransformerConfig] = (),
     none: str = "",
     about: str = "",
+    most: str = "",
 ) -> table.Panel:
     """A table. `columns` are fields and what they are called, in order; `hidden` ones serve links only.
 
-    `links` are a title and an address by column, `words` what a column's values mean.
+    `links` are a title and an address by column, `words` what a column's values mean; rows with the most in
+    the column `most` come first.
     """
     panel = (
         _plain(table.Panel(), context, title, about, width, height)
         .filterable(True)
         .no_value(context.say(none) if none else "")
     )
+    if most:
+        first = TableSortByFieldState().display_name(context.say(columns[most])).desc(True)
+        panel = panel.sort_by([first])
     for query in queries:
         panel = panel.with_target(Target(query))
     for transformation in transformations:

@@ -92,6 +92,7 @@ def board(context: Context) -> Dashboard:
             {"device": N_("Door"), **{event: word for event, (word, _) in EVENTS.items()}},
             hidden=("Time",),
             transformations=(panels.merged(),),
+            most="denied",
             links={
                 "device": (
                     N_("Everything about this device"),

@@ -104,6 +104,7 @@ def board(context: Context) -> Dashboard:
                 "devices": N_("Devices"),
             },
             hidden=("grid", "Time"),
+            most="alarms",
             links={
                 context.name("name"): (
                     N_("Alarms of this grid"),
