@@ -130,7 +130,8 @@ def test_writing_to_influxdb_is_measured(tmp_path):
     output, _ = process.communicate(timeout=150)
     assert process.returncode == 0, output
     names = {figure["name"]: figure["value"] for figure in json.loads(file.read_text())["figures"]}
-    assert names["readings written by one process"] > names["points written by one process"] > 0
+    assert names["readings written by one process"] > 0
+    assert names["points written by one process"] > 0
     assert [*tmp_path.iterdir()] == [file]
 
 
