@@ -10,7 +10,7 @@ SWITCH_SECONDS: Final = 0.0005
 
 A transaction is some twenty statements, and after each its thread waits for the interpreter again.
 """
-COLLECT: Final = (5_000, 5, 2)
+COLLECT: Final = (5_000, 10, 10)
 """Thresholds of the garbage collector. Batches come and go without cycles; what has some (answers of the
 bus that did not come in time, finished tasks) is a hundred objects a second. Let gather by the ten thousand
 they held 2.5 MB in pieces, and the heap around them grew by 45 kB a minute for as long as anybody looked.
