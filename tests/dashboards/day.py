@@ -8,6 +8,7 @@ import random
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -36,8 +37,11 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 STEP = 10 * MINUTE
 """How often a device that is asked regularly says all its points."""
-STORIES = {2: "door-forced-at-night", 9: "kitchen-fire", 15: "noisy-detector"}
-"""What happens, by the hour of the day it begins in."""
+AT_NIGHT = "door-forced-at-night"
+NIGHT = (1, 2, 3)
+"""Local hours in which every place that is ever closed is closed."""
+STORIES = {9: "kitchen-fire", 15: "noisy-detector"}
+"""What else happens, in hours from the beginning, whatever time of day that is."""
 
 
 @dataclass
@@ -97,10 +101,17 @@ def _spoken(day: Day) -> Iterator[Reading]:
 def _changes(day: Day) -> Iterator[tuple[int, tuple[str, ...], object]]:
     site = day.site
     stage = Stage(Ensemble(site.devices, site.types, site.places), load_scenario, random.Random(7))
-    for hour, name in STORIES.items():
+    others = ((day.start + hour * HOUR, name) for hour, name in STORIES.items())
+    for begin, name in ((_night(day), AT_NIGHT), *others):
         for action in timeline(load_scenario(name), stage):
             if action.change is not None:
-                yield day.start + hour * HOUR + int(action.at * SECOND), action.devices, action.change
+                yield begin + int(action.at * SECOND), action.devices, action.change
+
+
+def _night(day: Day) -> int:
+    """A moment at night, at least an hour after the beginning and two before the end."""
+    later = (day.start + hour * HOUR for hour in range(1, 23))
+    return next(at for at in later if datetime.fromtimestamp(at / SECOND, day.site.zone).hour in NIGHT)
 
 
 def _life(device: SimulatedDevice, day: Day, changes: list[tuple[int, object]]) -> Iterator[Reading]:
