@@ -65,9 +65,9 @@ class Context:
         """The field that has a name in this language: ``where`` → ``where_zh``."""
         return f"{field_name}_{self.short}"
 
-    def query(self, text: str, *, ref: str = "A", form: Form = "time_series", alias: str = "") -> InfluxQuery:
+    def query(self, text: str, *, form: Form = "time_series", alias: str = "") -> InfluxQuery:
         """A question to the data source."""
-        return InfluxQuery(text, self.datasource, ref, form, alias)
+        return InfluxQuery(text, self.datasource, form=form, alias=alias)
 
     def uid(self, board: str) -> str:
         """The dashboard's uid: the same at every rendering."""

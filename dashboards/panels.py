@@ -5,6 +5,8 @@ the most important come first.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from string import ascii_uppercase
 from typing import Final, Protocol, Self, TypeVar
 
 from grafana_foundation_sdk.builders import bargauge, stat, statetimeline, statushistory, table, timeseries
@@ -18,6 +20,8 @@ from grafana_foundation_sdk.builders.common import (
     VizTooltipOptions,
 )
 from grafana_foundation_sdk.builders.dashboard import DashboardLink, ThresholdsConfig
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
     BigValueGraphMode,
@@ -61,6 +65,8 @@ class _Panel(Protocol):
 
     def height(self, h: int) -> Self: ...
 
+    def with_target(self, target: Builder[Dataquery]) -> Self: ...
+
 
 _Kind = TypeVar("_Kind", bound=_Panel)
 
@@ -91,8 +97,7 @@ def figure(
 ) -> stat.Panel:
     """One number, its whole tile coloured: `calm` below the first of the `steps` (from value, colour)."""
     return (
-        _plain(stat.Panel(), context, title, about, width, height)
-        .with_target(Target(query))
+        _plain(stat.Panel(), context, title, about, width, height, [query])
         .unit(unit)
         .decimals(decimals)
         .no_value(none)
@@ -121,7 +126,7 @@ def curves(
 ) -> timeseries.Panel:
     """Values over time; `limits` are drawn as lines, `bars` are stacked counts."""
     panel = (
-        _plain(timeseries.Panel(), context, title, about, width, height)
+        _plain(timeseries.Panel(), context, title, about, width, height, queries)
         .unit(unit)
         .legend(
             VizLegendOptions()
@@ -133,8 +138,6 @@ def curves(
         .show_points(VisibilityMode.AUTO)
         .line_width(2)
     )
-    for query in queries:
-        panel = panel.with_target(Target(query))
     if low is not None:
         panel = panel.min(low)
     if bars:
@@ -179,15 +182,13 @@ def rows(
     the column `most` come first.
     """
     panel = (
-        _plain(table.Panel(), context, title, about, width, height)
+        _plain(table.Panel(), context, title, about, width, height, queries)
         .filterable(True)
         .no_value(context.say(none) if none else "")
     )
     if most:
         first = TableSortByFieldState().display_name(context.say(columns[most])).desc(True)
         panel = panel.sort_by([first])
-    for query in queries:
-        panel = panel.with_target(Target(query))
     for transformation in transformations:
         panel = panel.with_transformation(transformation)
     order = {name: place for place, name in enumerate([*columns, *hidden])}
@@ -232,7 +233,7 @@ def bars(
 ) -> bargauge.Panel:
     """One bar per series, with its last value."""
     panel = (
-        _plain(bargauge.Panel(), context, title, about, width, height)
+        _plain(bargauge.Panel(), context, title, about, width, height, queries)
         .unit(unit)
         .min(0)
         .no_value("0")
@@ -242,8 +243,6 @@ def bars(
     )
     if most is not None:
         panel = panel.max(most)
-    for query in queries:
-        panel = panel.with_target(Target(query))
     return panel
 
 
@@ -259,8 +258,7 @@ def states(
 ) -> statetimeline.Panel:
     """One row per series, coloured by its value; `meanings` are word and colour by value."""
     return (
-        _plain(statetimeline.Panel(), context, title, about, width, height)
-        .with_target(Target(query))
+        _plain(statetimeline.Panel(), context, title, about, width, height, [query])
         .show_value(VisibilityMode.NEVER)
         .merge_values(True)
         .row_height(0.8)
@@ -280,8 +278,7 @@ def hours(
 ) -> statushistory.Panel:
     """A heat map: one row per series, one cell per interval, coloured by its value."""
     return (
-        _plain(statushistory.Panel(), context, title, about, width, height)
-        .with_target(Target(query))
+        _plain(statushistory.Panel(), context, title, about, width, height, [query])
         .interval("1h")
         .show_value(VisibilityMode.AUTO)
         .thresholds(_thresholds("transparent", steps))
@@ -319,10 +316,26 @@ def board_link(context: Context, board: str, title: str) -> DashboardLink:
     )
 
 
-def _plain(panel: _Kind, context: Context, title: str, about: str, width: int, height: int) -> _Kind:
-    """`panel` with what every panel has."""
-    named = panel.title(context.say(title)).description(context.say(about) if about else "")
-    return named.datasource(context.datasource).span(width).height(height)
+def device_link(context: Context) -> tuple[str, str]:
+    """Title and address for a column of devices: the board of the row's device."""
+    return N_("Everything about this device"), f"/d/{context.uid('device')}?var-device=${{__value.raw}}"
+
+
+def _plain(
+    panel: _Kind,
+    context: Context,
+    title: str,
+    about: str,
+    width: int,
+    height: int,
+    queries: Sequence[InfluxQuery],
+) -> _Kind:
+    """`panel` with what every panel has. Grafana tells its queries apart by letters in their order."""
+    made = panel.title(context.say(title)).description(context.say(about) if about else "")
+    made = made.datasource(context.datasource).span(width).height(height)
+    for place, query in enumerate(queries):
+        made = made.with_target(Target(replace(query, ref_id=ascii_uppercase[place])))
+    return made
 
 
 def _thresholds(calm: str, steps: Sequence[tuple[float, str]]) -> ThresholdsConfig:

@@ -11,6 +11,8 @@ from typing import Final
 
 from readings.measurements import HIGHEST, LOWEST, RECORDS, STAT
 
+RECENT: Final = "time > now() - 10m"
+"""Gauges are told every half a minute: what is older says nothing about now."""
 TIME: Final = "$timeFilter"
 EACH: Final = "time($__interval)"
 GRIDS_TO_2: Final = '"grid1" =~ /^$grid1$/ AND "grid2" =~ /^$grid2$/'

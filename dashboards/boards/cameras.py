@@ -38,10 +38,9 @@ def board(context: Context) -> Dashboard:
         query(
             f'SELECT count("event") FROM {camera} WHERE {TIME} AND "event" = \'{name}\' AND {_HERE}'
             f" GROUP BY {EACH} fill(0)",
-            ref=ref,
             alias=context.say(word),
         )
-        for ref, (name, word) in zip("ABCDE", SEEN.items(), strict=True)
+        for name, word in SEEN.items()
     ]
     shown.append(panels.curves(context, N_("Seen, by class"), seen, bars=True))
     events = f'SELECT "event", "zone" FROM {camera} WHERE {TIME} AND {_HERE} ORDER BY time DESC LIMIT {_MOST}'

@@ -61,24 +61,23 @@ def board(context: Context) -> Dashboard:
             )
         )
     funnel = [
-        query(f"SELECT {what} FROM {case} WHERE {_COUNTED}", ref=ref, alias=context.say(word))
-        for ref, what, word in (
-            ("A", 'count("id")', N_("opened")),
-            ("B", 'sum("accepted")', N_("accepted")),
-            ("C", 'sum("closed")', N_("closed")),
-            ("D", 'sum("on_time")', N_("closed on time")),
+        query(f"SELECT {what} FROM {case} WHERE {_COUNTED}", alias=context.say(word))
+        for what, word in (
+            ('count("id")', N_("opened")),
+            ('sum("accepted")', N_("accepted")),
+            ('sum("closed")', N_("closed")),
+            ('sum("on_time")', N_("closed on time")),
         )
     ]
     shown.append(panels.bars(context, N_("From opened to closed"), funnel))
     per_day = [
         query(
             f"SELECT {what} FROM {case} WHERE {_COUNTED} GROUP BY time(1d) fill(0)",
-            ref=ref,
             alias=context.say(word),
         )
-        for ref, what, word in (
-            ("A", 'count("id")', N_("opened")),
-            ("B", 'sum("closed")', N_("of these closed")),
+        for what, word in (
+            ('count("id")', N_("opened")),
+            ('sum("closed")', N_("of these closed")),
         )
     ]
     shown.append(panels.curves(context, N_("Cases by the day they were opened"), per_day, low=0))
@@ -106,12 +105,11 @@ def board(context: Context) -> Dashboard:
     waits = [
         query(
             f'SELECT percentile("{field}", 90) FROM {case} WHERE {_COUNTED} GROUP BY time(1d) fill(none)',
-            ref=ref,
             alias=context.say(word),
         )
-        for ref, field, word in (
-            ("A", "accept_seconds", N_("until accepted")),
-            ("B", "close_seconds", N_("until closed")),
+        for field, word in (
+            ("accept_seconds", N_("until accepted")),
+            ("close_seconds", N_("until closed")),
         )
     ]
     shown.append(

@@ -48,10 +48,9 @@ def board(context: Context) -> Dashboard:
         query(
             f'SELECT count("event") FROM {door} WHERE {TIME} AND "event" = \'{event}\' AND {_HERE}'
             f" GROUP BY {EACH} fill(0)",
-            ref=ref,
             alias=context.say(word),
         )
-        for ref, (event, (word, _)) in zip("ABCD", EVENTS.items(), strict=True)
+        for event, (word, _) in EVENTS.items()
     ]
     shown.append(
         panels.curves(
@@ -79,10 +78,9 @@ def board(context: Context) -> Dashboard:
         query(
             f'SELECT count("event") AS "{event}" FROM {door}'
             f' WHERE {TIME} AND "event" = \'{event}\' AND {_HERE} GROUP BY "device"',
-            ref=ref,
             form="table",
         )
-        for ref, event in zip("ABCD", EVENTS, strict=True)
+        for event in EVENTS
     ]
     shown.append(
         panels.rows(
@@ -93,12 +91,7 @@ def board(context: Context) -> Dashboard:
             hidden=("Time",),
             transformations=(panels.merged(),),
             most="denied",
-            links={
-                "device": (
-                    N_("Everything about this device"),
-                    f"/d/{context.uid('device')}?var-device=${{__value.raw}}",
-                )
-            },
+            links={"device": panels.device_link(context)},
         )
     )
     shown.append(

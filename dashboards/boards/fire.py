@@ -77,13 +77,12 @@ def board(context: Context) -> Dashboard:
         query(
             f'SELECT count("id") FROM {alarm} WHERE {TIME} AND "class" = \'{name}\' AND "no_data" = 0'
             f" AND {_HERE} GROUP BY {EACH} fill(0)",
-            ref=ref,
             alias=context.say(word),
         )
-        for ref, name, word in (
-            ("A", "smoke", N_("smoke")),
-            ("B", "gas", N_("gas")),
-            ("C", "environment", N_("temperature")),
+        for name, word in (
+            ("smoke", N_("smoke")),
+            ("gas", N_("gas")),
+            ("environment", N_("temperature")),
         )
     ]
     shown.append(panels.curves(context, N_("Fire and gas alarms raised"), raised, bars=True))
@@ -114,25 +113,18 @@ def board(context: Context) -> Dashboard:
             {"device": N_("Device"), "place": N_("Place"), "battery": N_("Battery")},
             hidden=("Time",),
             units={"battery": "percent"},
-            links={
-                "device": (
-                    N_("Everything about this device"),
-                    f"/d/{context.uid('device')}?var-device=${{__value.raw}}",
-                )
-            },
+            links={"device": panels.device_link(context)},
             about=N_("The lowest charge in this time, of smoke, gas and temperature detectors."),
         )
     )
     faults = query(
         f'SELECT count("fault") AS "fault" FROM {tables.raw("smoke")}, {tables.raw("gas")}'
         f' WHERE {TIME} AND "fault" = true AND {_HERE} GROUP BY "device"',
-        ref="A",
         form="table",
     )
     tampered = query(
         f'SELECT count("tamper") AS "tamper" FROM {tables.raw("smoke")}'
         f' WHERE {TIME} AND "tamper" = true AND {_HERE} GROUP BY "device"',
-        ref="B",
         form="table",
     )
     shown.append(

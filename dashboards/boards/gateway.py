@@ -6,11 +6,10 @@ from grafana_foundation_sdk.models.dashboard import Panel
 
 from dashboards import panels
 from dashboards.boards.frame import filled, frame
+from dashboards.boards.lists import edges_not_heard
 from dashboards.context import Context
-from dashboards.tables import EACH, TIME
+from dashboards.tables import EACH, RECENT, TIME
 from language import N_
-
-_NOW = "time > now() - 10m"
 
 
 def board(context: Context) -> Dashboard:
@@ -23,7 +22,7 @@ def board(context: Context) -> Dashboard:
         return tables.raw(f"gridwarden_{name}")
 
     def last(name: str, condition: str = "") -> str:
-        return f'SELECT last("value") FROM {gauge(name)} WHERE {_NOW}{condition}'
+        return f'SELECT last("value") FROM {gauge(name)} WHERE {RECENT}{condition}'
 
     shown.append(
         panels.figure(
@@ -31,7 +30,7 @@ def board(context: Context) -> Dashboard:
             N_("Parts that do not work"),
             query(
                 f'SELECT count("up") FROM (SELECT last("value") AS "up" FROM {gauge("part_up")}'
-                f' WHERE {_NOW} GROUP BY "part") WHERE "up" = 0'
+                f' WHERE {RECENT} GROUP BY "part") WHERE "up" = 0'
             ),
         )
     )
@@ -58,23 +57,14 @@ def board(context: Context) -> Dashboard:
     shown.append(panels.figure(context, N_("Samples lost"), lost))
     waiting = query(
         f'SELECT sum("n") FROM (SELECT last("value") AS "n" FROM {gauge("queue_batches")}'
-        f' WHERE {_NOW} AND "which" = \'waiting\' GROUP BY "queue", "lane")'
+        f' WHERE {RECENT} AND "which" = \'waiting\' GROUP BY "queue", "lane")'
     )
     shown.append(
         panels.figure(
             context, N_("Batches waiting"), waiting, steps=((100, "yellow"), (10_000, "orange")), none="?"
         )
     )
-    shown.append(
-        panels.figure(
-            context,
-            N_("Edges not heard"),
-            query(
-                f'SELECT count("up") FROM (SELECT last("value") AS "up" FROM {gauge("edge_up")}'
-                f' WHERE {_NOW} GROUP BY "edge") WHERE "up" = 0'
-            ),
-        )
-    )
+    shown.append(edges_not_heard(context))
 
     def over_time(title: str, what: str, name: str, by: tuple[str, ...], unit: str = "short") -> None:
         tags = ", ".join(f'"{tag}"' for tag in by)

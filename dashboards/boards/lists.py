@@ -1,11 +1,11 @@
-"""Lists that several boards have: open alarms, open cases."""
+"""What several boards have: open alarms, open cases, edges that are not heard."""
 
-from grafana_foundation_sdk.builders import table
+from grafana_foundation_sdk.builders import stat, table
 
 from dashboards import panels
 from dashboards.context import Context
 from dashboards.panels import SEVERITY_WORDS
-from dashboards.tables import GRIDS
+from dashboards.tables import GRIDS, RECENT
 from language import N_
 from readings.measurements import ALARM, CASE
 
@@ -102,4 +102,16 @@ def open_cases(
             )
         },
         none=N_("No case is open."),
+    )
+
+
+def edges_not_heard(context: Context) -> stat.Panel:
+    """How many edges the gateway does not hear now."""
+    return panels.figure(
+        context,
+        N_("Edges not heard"),
+        context.query(
+            f'SELECT count("up") FROM (SELECT last("value") AS "up" FROM '
+            f'{context.tables.raw("gridwarden_edge_up")} WHERE {RECENT} GROUP BY "edge") WHERE "up" = 0'
+        ),
     )

@@ -6,16 +6,14 @@ from grafana_foundation_sdk.models.dashboard import Panel
 
 from dashboards import panels, variables
 from dashboards.boards.frame import filled, frame
-from dashboards.boards.lists import open_alarms, open_cases
+from dashboards.boards.lists import edges_not_heard, open_alarms, open_cases
 from dashboards.context import Context
 from dashboards.panels import SEVERITY_COLORS, SEVERITY_WORDS
-from dashboards.tables import EACH, GRIDS, GRIDS_TO_2, TIME
+from dashboards.tables import EACH, GRIDS, GRIDS_TO_2, RECENT, TIME
 from language import N_
 from readings.measurements import ALARM, CASE, GRID_STATE
 
 _BURNING = '("severity" = \'critical\' OR "severity" = \'high\') AND "suppressed" = 0'
-_GAUGE_AGE = "time > now() - 10m"
-"""Gauges are told every half a minute: what is older says nothing about now."""
 
 
 def board(context: Context) -> Dashboard:
@@ -53,20 +51,12 @@ def board(context: Context) -> Dashboard:
         panels.figure(
             context,
             N_("Silent devices"),
-            query(f'SELECT last("value") FROM {tables.raw("gridwarden_devices_silent")} WHERE {_GAUGE_AGE}'),
+            query(f'SELECT last("value") FROM {tables.raw("gridwarden_devices_silent")} WHERE {RECENT}'),
             steps=((1, "orange"), (50, "red")),
             none="?",
             about=N_("Devices of the whole site that are not heard."),
         ),
-        panels.figure(
-            context,
-            N_("Edges not heard"),
-            query(
-                f'SELECT count("up") FROM (SELECT last("value") AS "up" FROM '
-                f'{tables.raw("gridwarden_edge_up")} WHERE {_GAUGE_AGE} GROUP BY "edge")'
-                ' WHERE "up" = 0'
-            ),
-        ),
+        edges_not_heard(context),
         open_alarms(context),
         open_cases(context),
     ]
@@ -117,10 +107,9 @@ def board(context: Context) -> Dashboard:
         query(
             f'SELECT count("id") FROM {alarm} WHERE {TIME} AND "worst" = \'{severity}\' AND {GRIDS}'
             f" GROUP BY {EACH} fill(0)",
-            ref=ref,
             alias=context.say(word),
         )
-        for ref, (severity, word) in zip("ABCD", SEVERITY_WORDS.items(), strict=True)
+        for severity, word in SEVERITY_WORDS.items()
     ]
     shown.append(
         panels.curves(
@@ -132,13 +121,13 @@ def board(context: Context) -> Dashboard:
         )
     )
     health = [
-        query(f"SELECT {what} FROM {alarm} WHERE {TIME} AND {GRIDS}", ref=ref, alias=context.say(word))
-        for ref, what, word in (
-            ("A", 'count("id")', N_("raised")),
-            ("B", 'sum("no_data")', N_("no data")),
-            ("C", 'sum("flapping")', N_("flapping")),
-            ("D", 'sum("suppressed")', N_("held back by others")),
-            ("E", 'sum("replayed")', N_("after an outage")),
+        query(f"SELECT {what} FROM {alarm} WHERE {TIME} AND {GRIDS}", alias=context.say(word))
+        for what, word in (
+            ('count("id")', N_("raised")),
+            ('sum("no_data")', N_("no data")),
+            ('sum("flapping")', N_("flapping")),
+            ('sum("suppressed")', N_("held back by others")),
+            ('sum("replayed")', N_("after an outage")),
         )
     ]
     shown.append(
