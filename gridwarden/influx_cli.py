@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gridwarden.console_text import _
+from gridwarden.options import DEFAULT_DATA, DataFolder, ServicesConfig, Since, Until
 from gridwarden.teaching import Command, Commands
 
 app = typer.Typer(cls=Commands, rich_markup_mode=None)
@@ -100,24 +101,14 @@ def setup(
     )
 
 
-Data = Annotated[Path, typer.Option("--data", help=_("Where everything is kept."))]
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", "-c", help=_("The core's configuration (YAML), where services run instead of up.")
-    ),
-]
-Since = Annotated[str, typer.Option("--from", metavar="TIME", help=_("From this time on: 2026-11-30T18:00"))]
-Until = Annotated[str, typer.Option("--to", metavar="TIME", help=_("Until then; default: now."))]
-VAR = Path("var")
-
-
 @command(
     help=_("Copy what the embedded store holds to InfluxDB, while everything runs; again: nothing twice.")
     + "\n\n"
     + _("Example: gridwarden influx fill --from 2026-11-01"),
 )
-def fill(data: Data = VAR, config: Config = None, since: Since = "", until: Until = "") -> None:
+def fill(
+    data: DataFolder = DEFAULT_DATA, config: ServicesConfig = None, since: Since = "", until: Until = ""
+) -> None:
     """Fill."""
     from gridwarden.commands import transfer as module
 
@@ -129,7 +120,9 @@ def fill(data: Data = VAR, config: Config = None, since: Since = "", until: Unti
     + "\n\n"
     + _("Example: gridwarden influx compare --from 2026-11-01 --to 2026-11-30"),
 )
-def compare(data: Data = VAR, config: Config = None, since: Since = "", until: Until = "") -> None:
+def compare(
+    data: DataFolder = DEFAULT_DATA, config: ServicesConfig = None, since: Since = "", until: Until = ""
+) -> None:
     """Compare."""
     from gridwarden.commands import transfer as module
 

@@ -11,6 +11,7 @@ import typer
 
 from gridwarden import grafana_cli, influx_cli, quarantine_cli, transfer_cli
 from gridwarden.console_text import _, say, stop
+from gridwarden.options import DEFAULT_DATA, DataFolder, ServicesConfig
 from gridwarden.teaching import Command, Commands
 
 app = typer.Typer(
@@ -49,14 +50,6 @@ app.add_typer(
 )
 
 SiteFolder = Annotated[Path, typer.Argument(help=_("The site folder (site.yaml, devices.csv, edges/ …)."))]
-DataFolder = Annotated[Path, typer.Option("--data", help=_("Where everything is kept."))]
-ServicesConfig = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", "-c", help=_("The core's configuration (YAML), where services run instead of up.")
-    ),
-]
-DEFAULT_DATA = Path("var")
 DEFAULT_SITE = Path("var/site")
 
 

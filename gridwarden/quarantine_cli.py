@@ -1,25 +1,18 @@
 """``gridwarden quarantine``: its sub-commands and their options."""
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gridwarden.console_text import _
+from gridwarden.options import DEFAULT_DATA, DataFolder, ServicesConfig
 from gridwarden.teaching import Command, Commands
 
 app = typer.Typer(cls=Commands, rich_markup_mode=None)
 
 command = partial(app.command, cls=Command)
 
-Data = Annotated[Path, typer.Option("--data", help=_("Where everything is kept."))]
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", "-c", help=_("The core's configuration (YAML), where services run instead of up.")
-    ),
-]
 Entries = Annotated[list[str] | None, typer.Argument(help=_("Entries by the names that show prints."))]
 Edge = Annotated[str, typer.Option(help=_("Only of this edge."))]
 Source = Annotated[str, typer.Option(help=_("Only of this source; * stands for any text."))]
@@ -29,7 +22,6 @@ Everything = Annotated[bool, typer.Option("--all", help=_("Everything that is in
 Actor = Annotated[str, typer.Option(help=_("Who wants it: a person of the site, for the record."))]
 Note = Annotated[str, typer.Option(help=_("Why, for the record."))]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help=_("Do not ask."))]
-VAR = Path("var")
 
 
 @command(
@@ -39,8 +31,8 @@ VAR = Path("var")
     + _("Example: gridwarden quarantine list --reason unknown_device"),
 )
 def list_(
-    data: Data = VAR,
-    config: Config = None,
+    data: DataFolder = DEFAULT_DATA,
+    config: ServicesConfig = None,
     edge: Edge = "",
     source: Source = "",
     point: Point = "",
@@ -62,8 +54,8 @@ def list_(
 )
 def show(
     entries: Entries = None,
-    data: Data = VAR,
-    config: Config = None,
+    data: DataFolder = DEFAULT_DATA,
+    config: ServicesConfig = None,
     edge: Edge = "",
     source: Source = "",
     point: Point = "",
@@ -87,8 +79,8 @@ def show(
 )
 def retry(
     entries: Entries = None,
-    data: Data = VAR,
-    config: Config = None,
+    data: DataFolder = DEFAULT_DATA,
+    config: ServicesConfig = None,
     edge: Edge = "",
     source: Source = "",
     point: Point = "",
@@ -111,8 +103,8 @@ def retry(
 )
 def drop(
     entries: Entries = None,
-    data: Data = VAR,
-    config: Config = None,
+    data: DataFolder = DEFAULT_DATA,
+    config: ServicesConfig = None,
     edge: Edge = "",
     source: Source = "",
     point: Point = "",

@@ -125,10 +125,10 @@ async def _influx(settings: InfluxSettings) -> list[Finding]:
 async def _policies(client: InfluxClient) -> list[Finding]:
     """Whether there is a place for roll-ups, alarms and cases."""
     table = f"{identifier(client.settings.database)}.{identifier(RECORDS)}.{identifier(RESOLUTION)}"
+    remedy = tell("Run: gridwarden influx setup --url {url}", url=client.settings.url)
     try:
         (result,) = await client.query(f'SELECT "policy" FROM {table}')  # noqa: S608
     except NotSetUp as error:
-        remedy = tell("Run: gridwarden influx setup --url {url}", url=client.settings.url)
         return [Finding("warning", translate(error.message), remedy)]
     except (QueryFailed, StoreUnavailable):
         return []
@@ -137,9 +137,7 @@ async def _policies(client: InfluxClient) -> list[Finding]:
     what = tell(
         "database {database} does not say which policy suits which time", database=client.settings.database
     )
-    return [
-        Finding("warning", what, tell("Run: gridwarden influx setup --url {url}", url=client.settings.url))
-    ]
+    return [Finding("warning", what, remedy)]
 
 
 async def _series(client: InfluxClient) -> list[Finding]:

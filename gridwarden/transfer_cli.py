@@ -7,20 +7,12 @@ from typing import Annotated
 import typer
 
 from gridwarden.console_text import _
+from gridwarden.options import DEFAULT_DATA, DataFolder, ServicesConfig, Since, Until
 from gridwarden.teaching import Command, Commands
 
 app = typer.Typer(cls=Commands, rich_markup_mode=None)
 
 command = partial(app.command, cls=Command)
-
-Data = Annotated[Path, typer.Option("--data", help=_("Where everything is kept."))]
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", "-c", help=_("The core's configuration (YAML), where services run instead of up.")
-    ),
-]
-VAR = Path("var")
 
 
 @command(
@@ -30,12 +22,10 @@ VAR = Path("var")
 )
 def export(
     file: Annotated[Path, typer.Argument(help=_("File to write: .lp, .csv, .lp.gz or .csv.gz."))],
-    data: Data = VAR,
-    config: Config = None,
-    since: Annotated[
-        str, typer.Option("--from", metavar="TIME", help=_("From this time on: 2026-11-30T18:00"))
-    ] = "",
-    until: Annotated[str, typer.Option("--to", metavar="TIME", help=_("Until then; default: now."))] = "",
+    data: DataFolder = DEFAULT_DATA,
+    config: ServicesConfig = None,
+    since: Since = "",
+    until: Until = "",
     device: Annotated[list[str] | None, typer.Option(help=_("Only of this device; may be repeated."))] = None,
     influx: Annotated[
         bool, typer.Option("--influx", help=_("What InfluxDB holds instead of the embedded store."))
@@ -56,8 +46,8 @@ def export(
 )
 def import_(
     file: Annotated[Path, typer.Argument(help=_("A file that export wrote, or any line protocol in ns."))],
-    data: Data = VAR,
-    config: Config = None,
+    data: DataFolder = DEFAULT_DATA,
+    config: ServicesConfig = None,
 ) -> None:
     """Import."""
     from gridwarden.commands import transfer as module

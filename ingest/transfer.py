@@ -15,12 +15,10 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Final, Protocol, TextIO, cast
 
-from ingest.database import StoreUnavailable
 from ingest.stores import ROWS, History, Row
-from ingest.stores.influx_answers import Outcome, Verdict
 from ingest.stores.influx_client import InfluxClient
-from ingest.stores.influx_rollup import LEVELS, Level, RollUp
-from ingest.stores.influx_sift import EverythingRefused, Sift
+from ingest.stores.influx_rollup import LEVELS, RollUp, runs
+from ingest.stores.influx_sift import LineWriter
 from ingest.stores.line_protocol import LineEncoder
 from language import N_, Message
 from readings import Reading, Scalar
@@ -126,11 +124,10 @@ class InfluxSink:
     """Into an InfluxDB, roll-ups included; `refused` are lines that it will never take."""
 
     def __init__(self, client: InfluxClient, site: Site) -> None:
-        self._client = client
+        self._writer = LineWriter(client, LINES)
         self._encoder = LineEncoder(site)
         self._rollup = RollUp(client, site)
         self._windows: set[int] = set()
-        self._accepted = 0
         self.refused: list[str] = []
 
     async def take(self, readings: Sequence[Reading]) -> None:
@@ -139,12 +136,7 @@ class InfluxSink:
 
     async def take_lines(self, lines: Sequence[str]) -> None:
         """Write lines as they are."""
-        sift = Sift(lines, lambda: self._accepted, LINES)
-        try:
-            await sift.run(self._send)
-        except EverythingRefused as error:
-            raise self._client.refuses_everything(error.reason) from error
-        self.refused += [lines[at] for at in sift.refused]
+        self.refused += [lines[at] for at in await self._writer.write(lines)]
         smallest = LEVELS[0].width
         self._windows |= {int(line.rpartition(" ")[2]) // smallest * smallest for line in lines}
 
@@ -152,15 +144,10 @@ class InfluxSink:
         """Make the roll-ups of everything that was taken; tells how many windows are done."""
         done = 0
         for level in LEVELS:
-            for span in _spans(level, self._windows):
+            for span in runs(level, self._windows):
                 await self._rollup.make(level, span)
                 done += span[1]
                 tell(done)
-
-    async def _send(self, lines: Sequence[str]) -> Outcome:
-        outcome = await self._client.write("\n".join(lines).encode())
-        self._accepted += outcome.verdict is Verdict.WRITTEN
-        return outcome
 
 
 class LinesFile:
@@ -266,23 +253,3 @@ def _of_row(row: Sequence[str]) -> Reading:
             raise ValueError(kind)
     at = int(time)
     return Reading(device, point, value, at, int(received or at), at, int(quality), event)
-
-
-def _spans(level: Level, windows: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Runs of windows of `level` that touch the `windows`, each as long as one question may be."""
-    first, run = 0, 0
-    for start in sorted({window // level.width * level.width for window in windows}):
-        if run and (start != first + run * level.width or run == level.at_once):
-            yield first, run
-            run = 0
-        if not run:
-            first = start
-        run += 1
-    if run:
-        yield first, run
-
-
-__all__ = [
-    "BadFile", "CsvFile", "Difference", "InfluxSink", "LinesFile", "Sink", "StoreUnavailable", "copy",
-    "differences", "everything", "opened", "pages", "read_csv", "read_lines",
-]  # fmt: skip

@@ -18,6 +18,7 @@ from ingest.stores.line_protocol import line
 from language import translator
 from readings import Scalar
 from readings.measurements import ALARM, CASE, DEVICE, GRID, GRID_STATE
+from registry.grids import Grid
 from registry.site import Site
 
 SECOND: Final = 1_000_000_000
@@ -115,16 +116,11 @@ def directory(site: Site, names: Names) -> Iterator[tuple[str, Mapping[str, str]
     ``label_…`` is ``name|id``: what a variable of a dashboard shows, and what it stands for.
     """
     for grid in site.grids.values():
-        parent = site.grids.get(grid.parent or "")
-        above = {1: ("", ""), 2: (grid.parent or "", "")}.get(
-            grid.level, (parent.parent or "" if parent else "", grid.parent or "")
-        )
         tags = {
             "grid": grid.id,
-            "grid1": above[0] or grid.id,
-            "grid2": above[1] or (grid.id if grid.level == 2 else ""),
             "kind": grid.kind.value,
             "level": str(grid.level),
+            **_grids(_path(grid, site)[:2]),
         }
         yield GRID, tags, _entry(grid.id, grid.name)
     for device in site.devices.values():
@@ -146,16 +142,11 @@ def directory(site: Site, names: Names) -> Iterator[tuple[str, Mapping[str, str]
 def grid_line(tile: schemas.Tile, site: Site, time: int) -> str:
     """How a grid is at `time`, with everything below it."""
     grid = site.grids[tile.grid]
-    path = {grid.level: grid.id}
-    above = grid.parent
-    while above:
-        path[site.grids[above].level] = above
-        above = site.grids[above].parent
     tags = {
         "grid": grid.id,
         "kind": grid.kind.value,
         "level": str(grid.level),
-        **{f"grid{level}": name for level, name in path.items()},
+        **_grids(_path(grid, site)),
     }
     fields: dict[str, Scalar | None] = {
         "alarms": tile.alarms,
@@ -189,6 +180,12 @@ def _entry(identity: str, name: Mapping[str, str]) -> dict[str, Scalar]:
 
 def _named(field: str, text: Mapping[str, str]) -> dict[str, Scalar]:
     return {f"{field}_{language}": said(text, language) for language, _ in TAGS}
+
+
+def _path(grid: Grid, site: Site) -> tuple[str, ...]:
+    """The grids from level 1 down to `grid`."""
+    above = _path(site.grids[grid.parent], site) if grid.parent else ()
+    return (*above, grid.id)
 
 
 def _grids(path: tuple[str, ...]) -> dict[str, str]:

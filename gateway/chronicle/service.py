@@ -20,10 +20,9 @@ from gateway.chronicle import lines
 from gateway.measured import Measured
 from gateway.metrics import StatusCollector
 from ingest.database import StoreUnavailable
-from ingest.stores.influx_answers import Outcome, Verdict
 from ingest.stores.influx_client import UNREADABLE, DatabaseMissing, InfluxClient, QueryFailed, identifier
 from ingest.stores.influx_setup import make_database
-from ingest.stores.influx_sift import EverythingRefused, Sift
+from ingest.stores.influx_sift import LineWriter
 from ingest.stores.line_protocol import line
 from language import N_, Message
 from readings import Scalar
@@ -61,6 +60,7 @@ class Chronicler:
         clock: Clock = time.time_ns,
     ) -> None:
         self._client = client
+        self._writer = LineWriter(client, _LINES)
         self._store = store
         self._views = views
         self._collector = collector
@@ -71,7 +71,6 @@ class Chronicler:
         self._site: object = None
         self._tiles: dict[str, object] = {}
         self._gauged = self._told_whole = 0.0
-        self._accepted = 0
         self.trouble: Message | None = None
 
     async def run(self) -> None:
@@ -190,17 +189,7 @@ class Chronicler:
             self._told_whole = loop.time()
 
     async def _write(self, told: Sequence[str], policy: str = RECORDS) -> None:
-        async def send(some: Sequence[str]) -> Outcome:
-            outcome = await self._client.write("\n".join(some).encode(), policy=policy)
-            self._accepted += outcome.verdict is Verdict.WRITTEN
-            return outcome
-
-        sift = Sift(told, lambda: self._accepted, _LINES)
-        try:
-            await sift.run(send)
-        except EverythingRefused as error:
-            raise self._client.refuses_everything(error.reason) from error
-        for at, why in sift.refused.items():
+        for at, why in (await self._writer.write(told, policy)).items():
             log.warning("InfluxDB refuses a record", record=told[at], reason=why)
 
     async def _ask(self, statement: str) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ from ingest.stores.embedded import STORED, let_go, stored_counts
 from ingest.stores.influx_answers import Outcome, Refusal, Verdict
 from ingest.stores.influx_appetite import Appetite
 from ingest.stores.influx_client import DatabaseMissing, InfluxClient, InfluxSettings, Interrupted, NoAnswer
-from ingest.stores.influx_rollup import LEVELS, SECOND, Level, RollUp, Windows
+from ingest.stores.influx_rollup import LEVELS, Level, RollUp, Windows
 from ingest.stores.influx_setup import make_database
 from ingest.stores.influx_sift import EverythingRefused, Send, Sift
 from ingest.stores.line_protocol import LineEncoder, readings_by_line
@@ -94,7 +94,7 @@ class InfluxStore:
         refused = write.refused()
         counts = [(identity, _counts(identity, batch, refused)) for identity, batch in fresh.items()]
         loop = asyncio.get_running_loop()
-        times = {reading.time // SECOND * SECOND for batch in fresh.values() for reading in batch.readings}
+        times = (reading.time for batch in fresh.values() for reading in batch.readings)
         await loop.run_in_executor(self._thread, self._commit, counts, refused, times, now)
         self._begun.pop(key, None)
 

@@ -56,6 +56,20 @@ Span = tuple[int, int]
 """The first window's beginning and how many windows follow each other."""
 
 
+def runs(level: Level, times: Iterable[int]) -> Iterator[Span]:
+    """The windows of `level` that the `times` touch, in runs that are as long as one question may be."""
+    first, run = 0, 0
+    for start in sorted({time // level.width * level.width for time in times}):
+        if run and (start != first + run * level.width or run == level.at_once):
+            yield first, run
+            run = 0
+        if not run:
+            first = start
+        run += 1
+    if run:
+        yield first, run
+
+
 class Windows:
     """Which windows have changed since they were rolled up; in the writer's own file."""
 
@@ -86,11 +100,8 @@ class Windows:
             "SELECT start FROM rolling WHERE width = ? AND start <= ? AND stamp <= ? ORDER BY start LIMIT ?",
             (level.width, before - level.width, before, level.at_once),
         ).fetchall()
-        if not rows:
-            return None
-        first = rows[0][0]
-        run = sum(1 for place, (start,) in enumerate(rows) if start == first + place * level.width)
-        return (first, run), before
+        span = next(runs(level, (start for (start,) in rows)), None)
+        return None if span is None else (span, before)
 
     def done(self, level: Level, span: Span, until: int) -> None:
         """These windows are rolled up with all that came by `until`."""

@@ -9,9 +9,10 @@ A sift goes on where it was: when the server fails in the middle, nothing that w
 Good points may be written twice on the way, which does no harm.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from ingest.stores.influx_answers import Outcome, Refusal, Verdict
+from ingest.stores.influx_client import InfluxClient
 
 
 class EverythingRefused(Exception):
@@ -97,3 +98,31 @@ class Sift:
             if (await send([self.lines[at]])).verdict is Verdict.WRITTEN:
                 return
         raise EverythingRefused(refusal.reason)
+
+
+class LineWriter:
+    """Writes lines through one client, as far as the server will ever take them."""
+
+    def __init__(self, client: InfluxClient, per_request: int) -> None:
+        self._client = client
+        self._per_request = per_request
+        self._accepted = 0
+
+    async def write(self, lines: Sequence[str], policy: str = "") -> Mapping[int, str]:
+        """Write them to a retention policy (empty: the usual one).
+
+        Returns why lines were refused, by position. Raises `ingest.database.StoreUnavailable`; what was
+        written until then may be written again.
+        """
+
+        async def send(some: Sequence[str]) -> Outcome:
+            outcome = await self._client.write("\n".join(some).encode(), policy=policy)
+            self._accepted += outcome.verdict is Verdict.WRITTEN
+            return outcome
+
+        sift = Sift(lines, lambda: self._accepted, self._per_request)
+        try:
+            await sift.run(send)
+        except EverythingRefused as error:
+            raise self._client.refuses_everything(error.reason) from error
+        return sift.refused
