@@ -42,6 +42,13 @@ def board(context: Context) -> Dashboard:
         )
         for name, word in SEEN.items()
     ]
+    seen.append(
+        query(
+            f'SELECT count("event") FROM {camera} WHERE {TIME} AND "event" !~ /^({"|".join(SEEN)})$/'
+            f" AND {_HERE} GROUP BY {EACH} fill(0)",
+            alias=context.say(N_("anything else")),
+        )
+    )
     shown.append(panels.curves(context, N_("Seen, by class"), seen, bars=True))
     events = f'SELECT "event", "zone" FROM {camera} WHERE {TIME} AND {_HERE} ORDER BY time DESC LIMIT {_MOST}'
     shown.append(

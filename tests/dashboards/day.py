@@ -155,7 +155,7 @@ def _events(device: SimulatedDevice, day: Day) -> Iterator[Reading]:
     words = (
         ("granted", "granted", "granted", "denied")
         if device.type.device_class == "door"
-        else ("person", "car")
+        else ("person", "car", "umbrella")
     )
     for hour in range(24):
         chance = random.Random(f"{device.id}/{hour}")

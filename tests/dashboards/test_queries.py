@@ -1,11 +1,13 @@
 """Every query of every panel against a real InfluxDB with a simulated day; figures equal the simulators'."""
 
 import re
+from string import ascii_uppercase
 from typing import Any
 
 import pytest
 
 from dashboards.boards import BOARDS
+from dashboards.boards.cameras import SEEN
 from dashboards.context import Context, Source
 from dashboards.expansion import View, queries, variables
 from dashboards.watching import queries as watched
@@ -185,6 +187,9 @@ def test_temperature_by_building_keeps_every_peak(told: Told) -> None:
 def test_cameras_count_by_class(told: Told) -> None:
     people = sum(row["count"] for row in asked(told, "cameras")["Seen, by class"])
     assert people == told.day.count("camera", "event", "person") > 0
+    last = ascii_uppercase[len(SEEN)]
+    others = sum(row["count"] for row in asked(told, "cameras", last)["Seen, by class"])
+    assert others == told.day.count("camera", "event", "umbrella") > 0
 
 
 def test_case_work_follows_from_the_cases(told: Told) -> None:
