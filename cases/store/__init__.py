@@ -5,7 +5,9 @@ migrations shipped beside this file. One writer at a time, any number of readers
 """
 
 from cases.store.conditions import BadCursor
-from cases.store.operations import DatabaseTooNew, OperationsStore, StoreUnavailable
+from cases.store.errors import BadAddress, CommitUnknown, DatabaseInUse, DatabaseTooNew, StoreUnavailable
+from cases.store.operations import OperationsStore
+from cases.store.postgres_server import Login
 from cases.store.reading import Reading
 from cases.store.shapes import (
     AlarmFilter,
@@ -25,16 +27,20 @@ from cases.store.transaction import Transaction
 
 __all__ = [
     "AlarmFilter",
+    "BadAddress",
     "BadCursor",
     "CaseFile",
     "CaseFilter",
     "Changed",
+    "CommitUnknown",
+    "DatabaseInUse",
     "DatabaseTooNew",
     "Done",
     "EngineRecord",
     "EvidenceRow",
     "FindingRow",
     "HistoryRow",
+    "Login",
     "OperationsStore",
     "Page",
     "Reading",

@@ -26,7 +26,7 @@ from gridwarden.backup.manifest import STREAMS, Manifest
 from gridwarden.backup.places import Places, Target
 from gridwarden.backup.steps import step
 from gridwarden.console_text import tell
-from gridwarden.installation import LEDGER, OPERATIONS
+from gridwarden.installation import LEDGER
 from ingest import stream_copy
 from ingest.bus import Bus
 from ingest.opening import open_bus, stream_limits

@@ -35,7 +35,7 @@ from gridwarden.backup.bus_access import own_bus, running_bus
 from gridwarden.backup.manifest import CONFIGURATION, STREAMS, Manifest
 from gridwarden.backup.steps import step
 from gridwarden.console_text import tell
-from gridwarden.installation import LEDGER, OPERATIONS, Installation
+from gridwarden.installation import LEDGER, Installation
 from ingest.audit import STORES
 from ingest.bus import MESSAGE_ID, Bus
 from ingest.sequences import BatchId, Sequences
