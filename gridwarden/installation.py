@@ -14,6 +14,16 @@ from gridwarden.commands.core import read_config
 from ingest.audit import STORES
 
 LEDGER: Final = "ledger.db"
+__all__ = [
+    "CORE_FILES",
+    "LEDGER",
+    "OPERATIONS",
+    "Installation",
+    "configured_by",
+    "installed_in",
+    "secret_files",
+]
+
 CORE_FILES: Final = (LEDGER, OPERATIONS, *STORES.values())
 """The core's databases, in its data folder."""
 

@@ -103,7 +103,7 @@ def refuse_filled(target: OperationsStore) -> None:
 def _chunks(connection: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
     """The rows of a table in the order of its key, some at once."""
     every = select(table).order_by(*table.primary_key)
-    with connection.execution_options(yield_per=CHUNK).execute(every) as found:
+    with connection.execute(every, execution_options={"yield_per": CHUNK}) as found:
         for rows in found.mappings().partitions(CHUNK):
             yield [dict(row) for row in rows]
 

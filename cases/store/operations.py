@@ -106,6 +106,10 @@ class OperationsStore:
         with self.snapshot() as connection:
             return MigrationContext.configure(connection).get_current_revision()
 
+    def newest_revision(self) -> str:
+        """The revision that this program needs."""
+        return str(ScriptDirectory.from_config(_alembic()).get_current_head())
+
     def refuse_newer(self) -> None:
         """Raises `DatabaseTooNew` when a newer program has written the database, and `StoreUnavailable`."""
         self._refuse_newer(self.revision(), ScriptDirectory.from_config(_alembic()))
