@@ -43,8 +43,6 @@ class WebConfig(Model):
 class OperationsConfig(Model):
     """A PostgreSQL database for alarms, cases and the rules' state."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)
-
     url: str = Field(
         description="postgresql://USER@HOST:PORT/DATABASE, or postgresql://USER@/DATABASE?host=/run/postgresql."
     )
@@ -72,6 +70,8 @@ class OperationsConfig(Model):
 
 class GatewayConfig(CoreConfig):
     """Everything the processes of the core need to know."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # somebody may have written a password into it
 
     edges: Path | None = Field(
         None, description="Folder of local edges' data, for the books; none: edges elsewhere."

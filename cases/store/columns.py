@@ -8,7 +8,6 @@ import re
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Dialect, Integer, SmallInteger, Text, TypeDecorator
-from sqlalchemy.types import TypeEngine
 
 _MARK: Final = "\ue000"
 _UNFIT: Final = re.compile("[\0\ue000]")
@@ -25,10 +24,6 @@ class PostgresText(TypeDecorator[str]):
     impl = Text
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Text in the byte-wise collation."""
-        return dialect.type_descriptor(Text(collation="C"))
-
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         """As it is written."""
         if isinstance(value, str) and _UNFIT.search(value):
@@ -42,7 +37,7 @@ class PostgresText(TypeDecorator[str]):
         return value
 
 
-TEXT: Final = Text().with_variant(PostgresText(), "postgresql")
+TEXT: Final = Text().with_variant(PostgresText(collation="C"), "postgresql")
 INTEGER: Final = Integer().with_variant(BigInteger(), "postgresql")
 SMALL: Final = SmallInteger().with_variant(BigInteger(), "postgresql")
 """Of SQLite's making; a number from outside that is compared with it may be of any size."""

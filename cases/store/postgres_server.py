@@ -143,7 +143,8 @@ class PostgresServer:
         """Where and how; nothing of it is left to the environment (``PGHOST``, ``PGSSLMODE`` …)."""
         at, ca_file = self.address, self._login.ca_file
         way: dict[str, Any] = {
-            "host": at.host, "port": at.port, "user": at.user, "dbname": at.database, "gssencmode": "disable",
+            "host": at.host, "hostaddr": "", "port": at.port, "user": at.user, "dbname": at.database,
+            "gssencmode": "disable",
         }  # fmt: skip
         if ca_file is not None and not at.is_socket:
             return {**way, "sslmode": "verify-full", "sslrootcert": str(ca_file)}

@@ -231,16 +231,20 @@ def _on_server(places: Places, manifest: Manifest) -> Iterator[None]:
     if not _goes_to_server(places, manifest):
         yield
         return
-    with (
-        closing(file_store(_written(places, f"core/{OPERATIONS}"))) as source,
-        closing(operations_store(places.installation.config)) as target,
-        source.snapshot() as snapshot,
-    ):
-        try:
-            with copying(source, snapshot, target):
-                yield
-        except (NotEmpty, DatabaseInUse) as error:
-            raise CannotRestore(error.message) from error
+    written = _written(places, f"core/{OPERATIONS}")
+    try:
+        with (
+            closing(file_store(written)) as source,
+            closing(operations_store(places.installation.config)) as target,
+            source.snapshot() as snapshot,
+            copying(source, snapshot, target),
+        ):
+            yield
+    except (NotEmpty, DatabaseInUse) as error:
+        raise CannotRestore(error.message) from error
+    finally:
+        for end in ("-wal", "-shm"):  # who may only read leaves them behind
+            written.with_name(f"{written.name}{end}").unlink(missing_ok=True)
 
 
 def _goes_to_server(places: Places, manifest: Manifest) -> bool:

@@ -181,9 +181,14 @@ def test_a_second_history_line_of_one_number_is_impossible(story):
     case = story.case(number)
     with story.store.reading() as books:
         entry = books.history(number)[0].entry
-    with pytest.raises(IntegrityError), story.store.transaction() as tx:
-        tx._connection.execute(text("update cases set history_count = 0"))
-        tx.put_cases([(case, [entry])])
+
+    def put_again() -> None:
+        with story.store.transaction() as tx:
+            tx._connection.execute(text("update cases set history_count = 0"))
+            tx.put_cases([(case, [entry])])
+
+    with pytest.raises(IntegrityError):
+        put_again()
 
 
 # -------------------------------------------------------------------------------------- the engine
