@@ -5,7 +5,14 @@ migrations shipped beside this file. One writer at a time, any number of readers
 """
 
 from cases.store.conditions import BadCursor
-from cases.store.errors import BadAddress, CommitUnknown, DatabaseInUse, DatabaseTooNew, StoreUnavailable
+from cases.store.errors import (
+    BadAddress,
+    CommitInDoubt,
+    DatabaseInUse,
+    DatabaseTooNew,
+    StoreUnavailable,
+    WrittenElsewhere,
+)
 from cases.store.operations import OperationsStore
 from cases.store.postgres_server import Login
 from cases.store.reading import Reading
@@ -32,7 +39,7 @@ __all__ = [
     "CaseFile",
     "CaseFilter",
     "Changed",
-    "CommitUnknown",
+    "CommitInDoubt",
     "DatabaseInUse",
     "DatabaseTooNew",
     "Done",
@@ -48,4 +55,5 @@ __all__ = [
     "Tally",
     "Totals",
     "Transaction",
+    "WrittenElsewhere",
 ]

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, Table, func, insert, inspect, select, text
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, insert, inspect, select, text, true
 
 from cases.store.columns import AUTO
 from cases.store.errors import StoreUnavailable
 from cases.store.operations import OperationsStore
-from cases.store.schema import METADATA
+from cases.store.schema import COUNTER, METADATA, SIGNATURE
 from language import N_, Message
 
 CHUNK: Final = 1_000
@@ -91,7 +91,7 @@ def refuse_filled(target: OperationsStore) -> None:
     with target.connection() as connection:
         known = set(inspect(connection).get_table_names())
         for table in METADATA.sorted_tables:
-            if table.name in known and connection.execute(select(table).limit(1)).first() is not None:
+            if table.name in known and connection.execute(_some(table)).first() is not None:
                 raise NotEmpty(
                     Message(
                         N_("{database} holds alarms or cases already: name an empty one"),
@@ -102,14 +102,23 @@ def refuse_filled(target: OperationsStore) -> None:
 
 def _chunks(connection: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
     """The rows of a table in the order of its key, some at once."""
-    every = select(table).order_by(*table.primary_key)
+    every = select(table).where(_ours(table)).order_by(*table.primary_key)
     with connection.execute(every, execution_options={"yield_per": CHUNK}) as found:
         for rows in found.mappings().partitions(CHUNK):
             yield [dict(row) for row in rows]
 
 
+def _some(table: Table) -> Select[Any]:
+    return select(table).where(_ours(table)).limit(1)
+
+
 def _count(connection: Connection, table: Table) -> int:
-    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+    return int(connection.execute(select(func.count()).select_from(table).where(_ours(table))).scalar_one())
+
+
+def _ours(table: Table) -> ColumnElement[bool]:
+    """Which rows are copied: not the mark of who wrote last, which is each database's own."""
+    return COUNTER.c.name != SIGNATURE if table is COUNTER else true()
 
 
 def _go_on_counting(connection: Connection, table: Table) -> None:

@@ -15,10 +15,21 @@ class DatabaseInUse(StoreUnavailable):
         super().__init__(str(message))
 
 
-class CommitUnknown(Exception):
-    """The server went away during a commit, and nobody can say whether it was made.
+class CommitInDoubt(StoreUnavailable):
+    """The server went away during a commit, and cannot say yet whether it was made.
 
-    Neither retry nor acknowledge: end, and begin anew from what is committed.
+    Whoever would do the same again asks first: `OperationsStore.was_committed` with the `ticket`.
+    """
+
+    def __init__(self, reason: str, ticket: int) -> None:
+        self.ticket = ticket
+        super().__init__(reason)
+
+
+class WrittenElsewhere(Exception):
+    """While this process had no connection, another one has written: what it has in memory is out of date.
+
+    End, and begin anew from what is committed.
     """
 
 

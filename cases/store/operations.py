@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolEmpty
 
-from cases.store.errors import CommitUnknown, DatabaseTooNew, StoreUnavailable
+from cases.store.errors import CommitInDoubt, DatabaseTooNew, StoreUnavailable, WrittenElsewhere
 from cases.store.postgres_server import NO_LOGIN, Login, PostgresServer
 from cases.store.reading import Reading
 from cases.store.sqlite_file import SqliteFile
@@ -25,8 +25,11 @@ from language import N_, Message
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT: Final = 10.0
 """Seconds that a writer waits for another of this program."""
-DOUBT_SECONDS: Final = 15.0
-"""How long a server that went away during a commit is asked whether it was made."""
+DOUBT_SECONDS: Final = 2.0
+"""How long a server that went away during a commit is asked at once whether it was made."""
+
+
+_KNOWN: Final = "gridwarden: looked back"
 
 
 class Database(Protocol):
@@ -43,11 +46,11 @@ class Database(Protocol):
     def reader(self) -> Engine:
         """Connections that cannot write; each transaction sees one moment."""
 
-    def ticket(self, connection: Connection) -> str | None:
-        """What `committed` needs to know of a transaction; None: a commit that fails was not made."""
+    def sign(self, connection: Connection) -> int | None:
+        """Leave a number of its own in a transaction that has written; None: there is no need."""
 
-    def committed(self, connection: Connection, ticket: str) -> bool:
-        """Whether a transaction was committed whose commit has failed."""
+    def last_signature(self, connection: Connection) -> int | None:
+        """The number in the last transaction that was committed."""
 
     def used_bytes(self, connection: Connection) -> int:
         """Bytes that hold something; 0 where the room is not ours."""
@@ -75,6 +78,12 @@ class OperationsStore:
         self._writing = threading.Lock()
         self._writer = self.database.writer()
         self._reader = self.database.reader()
+        self._last: int | None = None
+        """The signature of our last transaction."""
+        self._doubted: int | None = None
+        """The signature of a transaction whose commit nobody has answered."""
+        self._answers: dict[int, bool] = {}
+        """What became of such commits."""
 
     @property
     def url(self) -> URL:
@@ -118,8 +127,8 @@ class OperationsStore:
     def transaction(self) -> Iterator[Transaction]:
         """One transaction: commits at the end of the block, rolls back when the block raises.
 
-        Raises `StoreUnavailable` when the database cannot take it; nothing is kept then. Raises
-        `CommitUnknown` when nobody can say what is kept.
+        Raises `StoreUnavailable` when the database cannot take it; nothing is kept then, or, if it is
+        `CommitInDoubt`, perhaps everything. Raises `WrittenElsewhere`.
         """
         with self.connection() as connection:
             yield Transaction(connection)
@@ -127,15 +136,26 @@ class OperationsStore:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """As `transaction`, for this package's own statements."""
-        ticket: str | None = None
+        signature: int | None = None
         with self._translated(), self._turn():
             try:
                 with self._writer.begin() as connection:
+                    self._look_back(connection)
                     yield connection
-                    ticket = self.database.ticket(connection)
+                    signature = self.database.sign(connection)
             except DBAPIError as error:
-                if ticket is None or not error.connection_invalidated or not self._was_committed(ticket):
+                if signature is None or not error.connection_invalidated:
                     raise
+                self._doubted = signature
+                if not self._settled(signature):
+                    raise
+            else:
+                self._last = self._last if signature is None else signature
+
+    def was_committed(self, ticket: int) -> bool:
+        """What became of a commit that was in doubt. Raises `StoreUnavailable` while that cannot be said."""
+        with self._translated(), self._turn():
+            return self._asked(ticket)
 
     def used_bytes(self, connection: Connection) -> int:
         """Bytes of the database that hold something; 0 where the room is not ours (PostgreSQL)."""
@@ -170,17 +190,36 @@ class OperationsStore:
         finally:
             self._writing.release()
 
-    def _was_committed(self, ticket: str) -> bool:
-        """What became of a commit that no answer came to. Raises `CommitUnknown`."""
+    def _settled(self, ticket: int) -> bool:
+        """What became of a commit that no answer came to. Raises `CommitInDoubt`."""
         end = time.monotonic() + DOUBT_SECONDS
         while True:
             try:
-                with self._translated(), self._writer.begin() as connection:
-                    return self.database.committed(connection, ticket)
+                with self._translated():
+                    return self._asked(ticket)
             except StoreUnavailable as error:
                 if time.monotonic() > end:
-                    raise CommitUnknown(f"{self.database} went away in a commit: {error}") from error
+                    raise CommitInDoubt(f"{self.database} went away in a commit: {error}", ticket) from error
                 time.sleep(0.2)
+
+    def _asked(self, ticket: int) -> bool:
+        if ticket not in self._answers:
+            with self._writer.begin() as connection:
+                self._look_back(connection)
+        return self._answers[ticket]
+
+    def _look_back(self, connection: Connection) -> None:
+        """On a new connection, before anything else: what was committed last, by us or by somebody else."""
+        if connection.info.get(_KNOWN):
+            return
+        found = self.database.last_signature(connection)
+        if self._doubted is not None:
+            self._answers[self._doubted] = found == self._doubted
+            self._last = found if found == self._doubted else self._last
+            self._doubted = None
+        if self._last is not None and found != self._last:
+            raise WrittenElsewhere(f"{self.database}: another process has written meanwhile")
+        connection.info[_KNOWN] = True
 
     def _refuse_newer(self, present: str | None, scripts: ScriptDirectory) -> None:
         known = {script.revision for script in scripts.walk_revisions()}

@@ -5,16 +5,19 @@ nobody writes without the lock, whatever happens to server or network: who loses
 lock, and gets it again with the next connection or not at all.
 """
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, select, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 from cases.store.address import ServerAddress
 from cases.store.errors import BadAddress, DatabaseInUse, StoreUnavailable
+from cases.store.schema import COUNTER, SIGNATURE
 from language import N_, Message
 from links.secret_files import read_secret
 
@@ -26,7 +29,7 @@ CONNECT_SECONDS: Final = 5
 READ_SECONDS: Final = 30
 """After so long the server gives up a reader's statement."""
 OLDEST: Final = 130000
-"""PostgreSQL 13: the first that tells what became of a commit by `pg_xact_status`."""
+"""PostgreSQL 13: the oldest with `pg_current_xact_id_if_assigned`."""
 
 _ALIVE: Final = {
     "connect_timeout": CONNECT_SECONDS,
@@ -91,15 +94,25 @@ class PostgresServer:
         event.listen(engine, "do_connect", self._connect)
         return engine.execution_options(postgresql_readonly=True)
 
-    def ticket(self, connection: Connection) -> str | None:
-        """The number by which the server knows this transaction; None when it has written nothing."""
-        number = connection.execute(text("SELECT pg_current_xact_id_if_assigned()::text")).scalar()
-        return None if number is None else str(number)
+    def sign(self, connection: Connection) -> int | None:
+        """Leave a number of its own in a transaction that has written; None when it has not.
 
-    def committed(self, connection: Connection, ticket: str) -> bool:
-        """What became of a transaction. Ask on the writer's connection: its lock says the other is over."""
-        status = connection.execute(text("SELECT pg_xact_status(CAST(:number AS xid8))"), {"number": ticket})
-        return bool(status.scalar() == "committed")
+        The server's own number of it will not do: after a crash one that was lost is given again.
+        """
+        if connection.execute(text("SELECT pg_current_xact_id_if_assigned() IS NULL")).scalar():
+            return None
+        number = secrets.randbits(63)
+        statement = postgresql.insert(COUNTER).values(name=SIGNATURE, value=number)
+        connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": number}))
+        return number
+
+    def last_signature(self, connection: Connection) -> int | None:
+        """The number in the last transaction. Ask on the writer's connection: its lock says that the session
+        before is over.
+        """
+        if connection.execute(text("SELECT to_regclass('counter') IS NULL")).scalar():
+            return None
+        return connection.execute(select(COUNTER.c.value).where(COUNTER.c.name == SIGNATURE)).scalar()
 
     def used_bytes(self, connection: Connection) -> int:
         """0: the room is not ours."""

@@ -234,6 +234,9 @@ ENGINE_DONE: Final = Table(
     Column("ranges", TEXT, nullable=False, comment="JSON list of [first, last] batch numbers done."),
 )
 
+SIGNATURE: Final = "writer"
+"""The counter that counts nothing: a number of the last transaction's own (`cases.store.postgres_server`)."""
+
 COUNTER: Final = Table(
     "counter",
     METADATA,

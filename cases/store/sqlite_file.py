@@ -41,13 +41,13 @@ class SqliteFile:
         event.listen(engine, "begin", _begin_reading)
         return engine
 
-    def ticket(self, connection: Connection) -> str | None:
+    def sign(self, connection: Connection) -> int | None:
         """None: a commit that has failed was not made."""
         return None
 
-    def committed(self, connection: Connection, ticket: str) -> bool:
-        """Never asked: there are no tickets."""
-        return False
+    def last_signature(self, connection: Connection) -> int | None:
+        """None: the folder's lock keeps others away as long as the process lives."""
+        return None
 
     def used_bytes(self, connection: Connection) -> int:
         """Bytes of the file that hold something."""

@@ -13,7 +13,7 @@ from cases.states import Act
 from cases.store import CaseFilter, Done, OperationsStore, StoreUnavailable
 from cases.store.copying import NotEmpty, NothingThere, copy
 from cases.store.retention import DAY, Keeping, remove_some
-from cases.store.schema import METADATA
+from cases.store.schema import METADATA, SIGNATURE
 from tests.cases.conftest import Story, starter_rules
 from tests.postgres import Cluster
 
@@ -44,7 +44,11 @@ def content(store: OperationsStore) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table."""
     with store.snapshot() as connection:
         return {
-            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+            table.name: [
+                tuple(row)
+                for row in connection.execute(select(table).order_by(*table.primary_key))
+                if row[0] != SIGNATURE
+            ]
             for table in METADATA.sorted_tables
         }
 

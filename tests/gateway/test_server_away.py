@@ -105,35 +105,3 @@ async def test_nothing_is_lost_or_told_twice_while_the_server_comes_and_goes(
         assert alarm.findings == len(timeline)
         moments = [(line.kind, line.time) for line in timeline]
         assert len(set(moments)) == len(moments), "told twice"
-
-
-async def test_a_gateway_that_was_killed_in_between_goes_on_from_what_is_committed(
-    bus: Bus, postgres: Cluster, postgres_database: str
-) -> None:
-    store = postgres.store(postgres_database)
-    first = runner_on(bus, store)
-    await first.prepare()
-    running = asyncio.create_task(first.run())
-    await smoke_and_clear(bus, 1, BATCHES)
-
-    async def some() -> bool:
-        return await asyncio.to_thread(ruled, store) > 0
-
-    await eventually(some, "the first are ruled", limit=60)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    await asyncio.to_thread(ruled, store)  # what a thread had begun is over
-    store.close()
-    store = postgres.store(postgres_database)
-    second = runner_on(bus, store)
-    await second.prepare()
-    running = asyncio.create_task(second.run())
-    await smoke_and_clear(bus, BATCHES + 1, BATCHES)
-
-    async def everything() -> bool:
-        return await asyncio.to_thread(ruled, store) == 2 * BATCHES
-
-    await eventually(everything, "every batch is ruled", limit=100)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    store.close()
