@@ -14,6 +14,9 @@ FIRING: Final = frozenset({Condition.PREALARM, Condition.ACTIVE, Condition.RECOV
 STANDING: Final = FIRING | {Condition.LATCHED}
 """Not over: firing, or latched until somebody resets it."""
 
+OUTSIDE: Final = "@"
+"""Begins the name of who raised an alarm, where it was no rule (`cases.outside`); no rule's id begins so."""
+
 UNLISTED_RANK: Final = 9
 """Where an alarm sorts that is over and seen: behind every open one."""
 
@@ -64,8 +67,13 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def resettable(self) -> bool:
-        """Latched with the condition gone: a person may reset it after inspection."""
-        return self.condition is Condition.LATCHED
+        """A person may end it: latched with the condition gone, or somebody's who may never end it."""
+        return self.condition is Condition.LATCHED or (bool(self.watcher) and self.standing)
+
+    @property
+    def watcher(self) -> str:
+        """Who raised it from outside (`cases.outside`); empty for an alarm of our own rules."""
+        return self.rule.removeprefix(OUTSIDE) if self.rule.startswith(OUTSIDE) else ""
 
     @property
     def rank(self) -> int:

@@ -33,8 +33,7 @@ class Folder:
 
     uid: str
     title: str
-    language: str
-    dashboards: tuple[dict[str, Any], ...]
+    dashboards: tuple[dict[str, Any], ...] = ()
 
 
 def folders(contexts: Iterable[Context]) -> Iterator[Folder]:
@@ -42,9 +41,7 @@ def folders(contexts: Iterable[Context]) -> Iterator[Folder]:
     for number, context in enumerate(contexts):
         short = SHORT[context.language]
         title = context.say(_FOLDER) + (f" ({short})" if number else "")
-        yield Folder(
-            f"gridwarden-{short}", title, context.language, tuple(document(name, context) for name in BOARDS)
-        )
+        yield Folder(f"gridwarden-{short}", title, tuple(document(name, context) for name in BOARDS))
 
 
 def document(name: str, context: Context) -> dict[str, Any]:

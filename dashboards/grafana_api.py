@@ -12,6 +12,8 @@ from language import N_, Message
 
 _TIMEOUT: Final = 30.0
 _SHOWN: Final = 300
+_EDITABLE: Final = {"X-Disable-Provenance": "true"}
+"""People may change in Grafana what came through its API, as they may change dashboards."""
 
 
 class GrafanaUnavailable(Exception):
@@ -91,6 +93,28 @@ class GrafanaApi:
         }
         self._ask("POST", "/dashboards/db", body)
 
+    def contact_point(self, name: str, uid: str) -> dict[str, Any] | None:
+        """A contact point by its name and uid; what is secret in it is not told."""
+        points = self._ask("GET", "/v1/provisioning/contact-points", params={"name": name})
+        return next((point for point in points if point["uid"] == uid), None)
+
+    def make_contact_point(self, point: dict[str, Any]) -> None:
+        """Add a contact point."""
+        self._ask("POST", "/v1/provisioning/contact-points", point, headers=_EDITABLE)
+
+    def change_contact_point(self, point: dict[str, Any]) -> None:
+        """Replace the contact point with the same uid."""
+        self._ask("PUT", f"/v1/provisioning/contact-points/{point['uid']}", point, headers=_EDITABLE)
+
+    def rule_group(self, folder: str, name: str) -> dict[str, Any] | None:
+        """The alert rules of one group of a folder."""
+        return self._find(f"/v1/provisioning/folder/{folder}/rule-groups/{name}")
+
+    def put_rule_group(self, group: dict[str, Any]) -> None:
+        """Add a group of alert rules, or replace the one of that name."""
+        path = f"/v1/provisioning/folder/{group['folderUid']}/rule-groups/{group['title']}"
+        self._ask("PUT", path, group, headers=_EDITABLE)
+
     def team(self, name: str) -> int | None:
         """A team's number by its name."""
         found = self._ask("GET", "/teams/search", params={"name": name})
@@ -111,10 +135,11 @@ class GrafanaApi:
         body: object = None,
         *,
         params: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         missing: bool = False,
     ) -> Any:
         try:
-            answer = self._http.request(method, path, json=body, params=params)
+            answer = self._http.request(method, path, json=body, params=params, headers=headers)
         except httpx.HTTPError as error:
             text = N_("Grafana at {url} cannot be reached: {why}")
             why = str(error) or type(error).__name__

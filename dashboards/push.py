@@ -1,5 +1,5 @@
-"""Dashboards through Grafana's API: what is missing is made, what differs is replaced, the rest is not
-touched.
+"""Dashboards and alert rules through Grafana's API: what is missing is made, what differs is replaced, the
+rest is not touched.
 
 Only what carries our uids is ours: dashboards that people made, also in our folders, stay as they are. A
 dashboard of ours that somebody changed in Grafana is shown by `compare` and replaced by `push`.
@@ -12,13 +12,17 @@ from difflib import unified_diff
 from enum import Enum, auto
 from typing import Any, Final
 
+from dashboards import watching
 from dashboards.context import Context
 from dashboards.documents import Folder, Influx, data_source, folders
 from dashboards.grafana_api import GrafanaApi
+from dashboards.watching import Hook
 from language import N_, Message
 
 _OWN: Final = ("id", "version", "iteration")
 """Keys of a dashboard that Grafana sets itself."""
+_SECRET: Final = "authorization_credentials"  # noqa: S105 - a key
+"""The key of a contact point's settings that Grafana does not tell again."""
 _VIEW: Final = 1
 """Grafana's permission to look at a folder."""
 
@@ -45,14 +49,23 @@ class Push:
     """Brings dashboards to one Grafana. Every method raises `dashboards.grafana_api.GrafanaUnavailable`."""
 
     def __init__(
-        self, api: GrafanaApi, contexts: Sequence[Context], influx: Influx, password: str = "", team: str = ""
+        self,
+        api: GrafanaApi,
+        contexts: Sequence[Context],
+        influx: Influx,
+        password: str = "",
+        team: str = "",
+        hook: Hook | None = None,
     ) -> None:
-        """`password` is the reading user's (empty: it is left as it is); `team` may look at the folders."""
+        """`password` is the reading user's (empty: it is left as it is); `team` may look at the folders;
+        `hook` is where alerts go (without a secret: the one there stays; None: as Grafana's policies say).
+        """
         self._api = api
         self._contexts = contexts
         self._influx = influx
         self._password = password
         self._team = team
+        self._hook = hook
 
     def compare(self) -> Iterator[Found]:
         """Everything of ours, in the order in which it has to be made."""
@@ -63,6 +76,10 @@ class Push:
                 yield self._dashboard(document, folder)
             if self._team:
                 yield self._rights(folder)
+        yield self._folder(Folder(watching.FOLDER, watching.title(self._contexts[0])))
+        if self._hook is not None:
+            yield self._contact_point(self._hook)
+        yield self._rules()
 
     def do(self, found: Found) -> None:
         """Make it as it should be."""
@@ -110,6 +127,34 @@ class Push:
             return Found(what, State.DIFFERENT, lines, put)
         return Found(what, State.SAME)
 
+    def _contact_point(self, hook: Hook) -> Found:
+        what = Message(N_("contact point {name}"), {"name": watching.RECEIVER})
+        wanted = watching.contact_point(hook)
+        there = self._api.contact_point(watching.RECEIVER, watching.HOOK)
+        if there is None:
+            return Found(what, State.MISSING, act=lambda: self._api.make_contact_point(wanted))
+        kept = there["settings"].get(_SECRET, "")
+        plain = {**wanted, "settings": {k: v for k, v in wanted["settings"].items() if k != _SECRET}}
+        lines = _differences(_part(there, plain), plain)
+        if not hook.secret:
+            wanted["settings"][_SECRET] = kept
+        if lines:
+            return Found(what, State.DIFFERENT, lines, lambda: self._api.change_contact_point(wanted))
+        return Found(what, State.SAME)
+
+    def _rules(self) -> Found:
+        what = Message(N_("alert rules {name}"), {"name": watching.GROUP})
+        wanted = watching.rule_group(self._contexts[0], told=self._hook is not None)
+        there = self._api.rule_group(watching.FOLDER, watching.GROUP)
+
+        def put() -> None:
+            self._api.put_rule_group(wanted)
+
+        if there is None:
+            return Found(what, State.MISSING, act=put)
+        lines = _differences(_part(there, wanted), wanted)
+        return Found(what, State.DIFFERENT, lines, put) if lines else Found(what, State.SAME)
+
     def _rights(self, folder: Folder) -> Found:
         what = Message(
             N_("team {team} and viewers may look at {folder}"), {"team": self._team, "folder": folder.title}
@@ -127,6 +172,15 @@ class Push:
             self._api.set_folder_rights(folder.uid, [*map(_item, own), viewers, team])
 
         return Found(what, State.MISSING, act=grant)
+
+
+def _part(there: Any, wanted: Any) -> Any:
+    """What is there of what is wanted: Grafana adds keys of its own."""
+    if isinstance(there, dict) and isinstance(wanted, dict):
+        return {key: _part(there[key], value) for key, value in wanted.items() if key in there}
+    if isinstance(there, list) and isinstance(wanted, list) and len(there) == len(wanted):
+        return [_part(one, other) for one, other in zip(there, wanted, strict=True)]
+    return there
 
 
 def _differences(there: object, wanted: object) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Dashboards as files for ``/etc/grafana/provisioning``: data source, dashboards, and where to find them.
+"""Files for ``/etc/grafana/provisioning``: data source, dashboards and where they are, what Grafana watches.
 
 https://grafana.com/docs/grafana/latest/administration/provisioning/. Written whole into a new folder, which
 takes the old one's place: Grafana never reads half of it.
@@ -12,17 +12,25 @@ from typing import Any, Final
 
 import yaml
 
+from dashboards import watching
 from dashboards.context import Context
 from dashboards.documents import Folder, Influx, data_source, folders
+from dashboards.watching import Hook
 
 PROVISIONING: Final = Path("/etc/grafana/provisioning")
 _LOOK_SECONDS: Final = 60
 
 
 def render(
-    target: Path, contexts: Sequence[Context], influx: Influx, home: Path = PROVISIONING
+    target: Path,
+    contexts: Sequence[Context],
+    influx: Influx,
+    hook: Hook | None = None,
+    home: Path = PROVISIONING,
 ) -> list[Path]:
     """Write everything into `target` and give the files' paths; `home` is where Grafana will see it.
+
+    The secret of `hook` is written as it is: name a file, ``$__file{/etc/grafana/…}``.
 
     What is in `target` besides our own files stays. Raises OSError.
     """
@@ -30,6 +38,7 @@ def render(
     files = {
         Path("datasources/gridwarden.yaml"): _yaml(_data_sources(contexts[0], influx)),
         Path("dashboards/gridwarden.yaml"): _yaml(_providers(made, home)),
+        Path("alerting/gridwarden.yaml"): _yaml(watching.provisioned(contexts[0], hook)),
     }
     for folder in made:
         for document in folder.dashboards:

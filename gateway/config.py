@@ -27,6 +27,11 @@ class WebConfig(Model):
         description="Address of Grafana as people reach it; empty: the console shows no links to it.",
     )
 
+    grafana_secret_file: Path | None = Field(
+        None,
+        description="File (mode 600) with the secret of Grafana's webhook; none: no alerts of it are taken.",
+    )
+
     @model_validator(mode="after")
     def _no_open_door(self) -> "WebConfig":
         if not is_loopback(self.host):

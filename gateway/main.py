@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -41,6 +42,7 @@ from ingest.bus import Bus
 from ingest.database import StoreUnavailable
 from ingest.opening import (
     BUS_TROUBLE,
+    CannotRun,
     cause_of,
     influx_settings,
     lock_folder,
@@ -52,6 +54,7 @@ from ingest.stores import History
 from ingest.stores.influx_client import InfluxClient
 from ingest.stores.influx_reader import InfluxHistory
 from language import N_, Message
+from links.secret_files import read_secret
 from readings.reading import Reading
 from registry.problems import InvalidConfiguration, Problem
 from registry.site import Site
@@ -126,11 +129,13 @@ class _Gateway:
                 status,
                 runner.command,
                 runner.act,
+                runner.hear,
                 ingest.ask,
                 self.config.data,
                 _version(),
                 revision=self.configuration.revision,
                 grafana=self.config.web.grafana,
+                grafana_secret=_secret(self.config.web.grafana_secret_file),
             )
             runner.on_changes = views.tell
             chronicler = self._chronicler(store, views, status, stack)
@@ -285,6 +290,14 @@ class _Gateway:
                 timeout_graceful_shutdown=1,
             )
         )
+
+
+def _secret(path: Path | None) -> str:
+    """What the file holds; empty without one. Raises `CannotRun`."""
+    try:
+        return read_secret(path)
+    except OSError as error:
+        raise CannotRun(Message(N_("The secret cannot be read: {reason}"), {"reason": error})) from error
 
 
 NOT_CONNECTED: Final = Message(N_("not connected"))

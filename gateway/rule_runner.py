@@ -15,9 +15,10 @@ from typing import Final
 
 import structlog
 
-from cases.alarms import Alarm
+from cases.alarms import OUTSIDE, Alarm
 from cases.case import Action, Case
 from cases.desk import Changes, Desk
+from cases.outside import Notice
 from cases.store import CommitInDoubt, Done, EngineRecord, OperationsStore, StoreUnavailable, Transaction
 from gateway.freshness import Freshness
 from gateway.rates import Rates
@@ -196,7 +197,12 @@ class RuleRunner:
                 await self._in_transaction(lambda tx: self._desk.tick(tx, self._clock()))
 
     async def command(self, command: Acknowledge | Reset) -> None:
-        """An operator's act on an alarm; raises `rules.commands.Refused` when it is not possible."""
+        """An operator's act on an alarm; raises `rules.commands.Refused` when it is not possible, and
+        `StoreUnavailable`.
+        """
+        if command.alarm.startswith(OUTSIDE):
+            await self._in_transaction(lambda tx: self._desk.command(command, tx, self._clock()))
+            return
         async with self._turn:
             self._pending.findings += self._engine.command(command, self._clock())
             await self._commit()
@@ -210,6 +216,10 @@ class RuleRunner:
             return Changes(cases=(case.id, *parents))
 
         await self._in_transaction(act)
+
+    async def hear(self, notices: Sequence[Notice]) -> None:
+        """What somebody says who watches from outside; raises `StoreUnavailable`: nothing is kept then."""
+        await self._in_transaction(lambda tx: self._desk.hear(notices, tx, self._clock()))
 
     async def reload(self, program: Program, site: Site) -> None:
         """Go on with other rules or another site; alarms of what is gone end with a reason."""

@@ -38,8 +38,16 @@ SecretFile = Annotated[
 InfluxPasswordFile = Annotated[
     Path | None, typer.Option(help=_("File (mode 600) with that user's password, for the data source."))
 ]
+HookUrl = Annotated[
+    str,
+    typer.Option(
+        "--hook-url",
+        help=_("The gateway as Grafana reaches it: its alerts come into the alarm list; empty: they do not."),
+    ),
+]
 Team = Annotated[str, typer.Option(help=_("Team that may look at the folders; made when it is missing."))]
 HERE = Path("var/site")
+HOOK_SECRET = "/etc/grafana/gridwarden-hook"  # noqa: S105 - a file's name
 LOCAL_INFLUX = "http://127.0.0.1:8086"
 LOCAL_GRAFANA = "http://127.0.0.1:3000"
 
@@ -65,6 +73,10 @@ def render(
     influx_password_file: Annotated[
         str, typer.Option(help=_("Where Grafana finds that user's password on its machine."))
     ] = "",
+    hook_url: HookUrl = "",
+    hook_secret_file: Annotated[
+        str, typer.Option(help=_("Where Grafana finds the secret in web.grafana_secret_file on its machine."))
+    ] = HOOK_SECRET,
     home: Annotated[Path, typer.Option(help=_("Where Grafana will see FOLDER."))] = Path(
         "/etc/grafana/provisioning"
     ),
@@ -73,7 +85,8 @@ def render(
     from gridwarden.commands import grafana as module
 
     site_of = module.SiteOptions(site, tuple(language or ()), console, database)
-    module.render_files(folder, site_of, module.Influx(influx_url, influx_user, influx_password_file), home)
+    influx = module.Influx(influx_url, influx_user, influx_password_file)
+    module.render_files(folder, site_of, influx, home, hook_url, hook_secret_file)
 
 
 @command(
@@ -93,6 +106,10 @@ def push(
     influx_user: InfluxUser = "grafana",
     influx_password_file: InfluxPasswordFile = None,
     team: Team = "",
+    hook_url: HookUrl = "",
+    hook_secret_file: Annotated[
+        Path | None, typer.Option(help=_("File (mode 600) with the secret in web.grafana_secret_file."))
+    ] = None,
 ) -> None:
     """Push."""
     from gridwarden.commands import grafana as module
@@ -100,7 +117,7 @@ def push(
     site_of = module.SiteOptions(site, tuple(language or ()), console, database)
     module.push(
         module.Grafana(url, user, secret_file), site_of, module.Influx(influx_url, influx_user),
-        influx_password_file, team,
+        influx_password_file, team, hook_url, hook_secret_file,
     )  # fmt: skip
 
 
@@ -120,13 +137,18 @@ def diff(
     database: Database = "gridwarden",
     influx_user: InfluxUser = "grafana",
     team: Team = "",
+    hook_url: HookUrl = "",
 ) -> None:
     """Compare."""
     from gridwarden.commands import grafana as module
 
     site_of = module.SiteOptions(site, tuple(language or ()), console, database)
     changed = module.diff(
-        module.Grafana(url, user, secret_file), site_of, module.Influx(influx_url, influx_user), team
+        module.Grafana(url, user, secret_file),
+        site_of,
+        module.Influx(influx_url, influx_user),
+        team,
+        hook_url,
     )
     raise typer.Exit(int(changed))
 

@@ -16,12 +16,12 @@ command = partial(app.command, cls=Command)
 
 
 @command(
-    help=_("Write stored readings into a file: line protocol (.lp) or CSV, compressed with .gz.")
+    help=_("Write stored readings into a file: line protocol (.lp) or CSV, compressed with .gz, or Parquet.")
     + "\n\n"
     + _("Example: gridwarden export november.csv.gz --from 2026-11-01 --to 2026-12-01"),
 )
 def export(
-    file: Annotated[Path, typer.Argument(help=_("File to write: .lp, .csv, .lp.gz or .csv.gz."))],
+    file: Annotated[Path, typer.Argument(help=_("File to write: .lp, .csv, .lp.gz, .csv.gz or .parquet."))],
     data: DataFolder = DEFAULT_DATA,
     config: ServicesConfig = None,
     since: Since = "",

@@ -7,8 +7,9 @@ Everything can be done again: the same reading in the same place is the same poi
 import csv
 import gzip
 import math
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from io import TextIOWrapper
 from itertools import islice
@@ -213,12 +214,31 @@ def read_lines(file: TextIO) -> Iterator[list[str]]:
 
 @contextmanager
 def opened(path: Path, mode: str) -> Iterator[TextIO]:
-    """A text file to read (``r``) or write (``w``); one that ends in .gz is compressed. Raises OSError."""
+    """A text file to read (``r``) or write (``w``); one that ends in .gz is compressed. Raises OSError.
+
+    What is written has its name when the context ends well, see `whole`.
+    """
     with (
-        path.open(f"{mode}b") if path.suffix != ".gz" else gzip.open(path, f"{mode}b") as raw,
-        TextIOWrapper(cast("IO[bytes]", raw), encoding="utf-8", newline="") as text,
+        whole(path) if mode == "w" else nullcontext(path) as place,
+        place.open(f"{mode}b") as raw,
+        nullcontext(raw) if path.suffix != ".gz" else gzip.GzipFile(path.name, mode, fileobj=raw) as plain,
+        TextIOWrapper(cast("IO[bytes]", plain), encoding="utf-8", newline="") as text,
     ):
         yield text
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A place beside `path` to write to. It gets that name when the context ends well and goes otherwise, so
+    that whoever is killed leaves no part of a file that looks like all of it."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 async def everything(history: History, start: int, end: int) -> Mapping[tuple[str, str], int]:

@@ -1,5 +1,5 @@
 """Writes the reference part of docs/dashboards.md from the dashboards themselves: every question of every
-panel.
+panel and of the alert rules.
 
 ``--check`` only says whether the page is up to date.
 """
@@ -11,6 +11,7 @@ from dashboards.boards import BOARDS
 from dashboards.context import Context
 from dashboards.documents import document
 from dashboards.expansion import variables
+from dashboards.watching import queries as watched
 
 PAGE = Path("docs/dashboards.md")
 MARK = "<!-- from here on written by scripts/dashboards_page.py -->"
@@ -36,6 +37,8 @@ def reference() -> str:
             parts += [f"- `{target['query']}`" for target in panel["targets"]]
         for mark in page["annotations"].get("list", ()):
             parts.append(f"\n**{mark['name']}** (marks)\n\n- `{mark['target']['query']}`")
+    parts.append("\n## Alert rules (`gridwarden-watch`)\n")
+    parts += [f"- **{name}**: `{query}`" for name, query in watched(Context("en"))]
     return "\n".join(parts) + "\n"
 
 

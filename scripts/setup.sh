@@ -56,7 +56,10 @@ find_uv() {
 
 setup_python() {  # setup_python LOCKFILE
   local lock=$1 python uv stamp
-  stamp="$(sha256sum "$lock" pyproject.toml | sha256sum | cut -c1-16)-$lock"
+  local locks=("$lock")
+  # whoever added Parquet keeps it: ./run and an upgrade ask for what everybody has
+  [ "$lock" != requirements.lock ] || [ ! -e .venv/.gridwarden-parquet ] || locks+=(requirements-parquet.lock)
+  stamp="$(sha256sum "${locks[@]}" pyproject.toml | sha256sum | cut -c1-16)-$lock"
   if [ -x .venv/bin/gridwarden ] && [ "$(cat .venv/.gridwarden-stamp 2>/dev/null)" = "$stamp" ]; then
     setup_translations; return 0
   fi
@@ -72,13 +75,19 @@ setup_python() {  # setup_python LOCKFILE
     quietly "$python" -m pip install --quiet --target .tools --upgrade "uv==$UV_VERSION"
     uv="$PWD/.tools/bin/uv"; done_
   fi
-  step "Python packages into .venv ($(grep -c '^[a-zA-Z0-9].*==' "$lock") pinned by hash)"
+  step "Python packages into .venv ($(cat "${locks[@]}" | grep -c '^[a-zA-Z0-9].*==') pinned by hash)"
   [ -x .venv/bin/python ] || quietly "$uv" venv --quiet --python "$python" .venv
-  quietly "$uv" pip sync --quiet --python .venv/bin/python --require-hashes "$lock"
+  quietly "$uv" pip sync --quiet --python .venv/bin/python --require-hashes "${locks[@]}"
   quietly "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
   printf '%s' "$stamp" > .venv/.gridwarden-stamp
   done_
   setup_translations
+}
+
+setup_parquet() {  # pyarrow as well, from now on: for export to and import from .parquet
+  [ -x .venv/bin/gridwarden ] || setup_python requirements.lock
+  touch .venv/.gridwarden-parquet
+  setup_python requirements.lock
 }
 
 setup_translations() {  # anew whenever a catalogue has changed since it was compiled

@@ -127,6 +127,13 @@ class Transaction:
                 found[row["id"]] = rows.alarm_of(row)
         return found
 
+    def latest_alarm(self, rule: str, alarm: str) -> Alarm | None:
+        """The last occurrence of the alarm `alarm` of `rule`; None when it never was."""
+        c = ALARM.c
+        wanted = select(ALARM).where(c.rule == rule, c.alarm == alarm).order_by(c.occurrence.desc()).limit(1)
+        row = self._connection.execute(wanted).mappings().first()
+        return None if row is None else rows.alarm_of(row)
+
     def put_alarms(self, alarms: Iterable[Alarm]) -> None:
         """Keep alarms as they are now."""
         change = self._stamp()

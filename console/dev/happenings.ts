@@ -140,6 +140,8 @@ function makeAlarm(site: Site, devices: Device[], now: number, plan: Plan): Alar
     grids: gridPath(device.grid),
     case: plan.case ?? "",
     resettable: plan.condition === "latched",
+    watcher: "",
+    url: "",
   };
 }
 

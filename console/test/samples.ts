@@ -28,6 +28,8 @@ export function alarm(given: Partial<Alarm> = {}): Alarm {
     grids: ["R1", "R1-03", "R1-03-01"],
     case: "",
     resettable: false,
+    watcher: "",
+    url: "",
     ...given,
   };
 }

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from cases.alarms import Alarm
 from cases.case import Case
+from cases.outside import NAME
 from language import N_, Message, translator
 from registry.devices import Device
 from registry.grids import Person
@@ -19,6 +21,7 @@ TAGS: Final = (("zh", "zh-CN"), ("en", "en"))
 CENTRE: Final = "centre"
 UNIT: Final = "unit:"
 _SMART_CENTRE: Final = N_("smart centre")
+_PLATFORM: Final = N_("the platform itself")
 _SILENT: Final = N_("not heard")
 _SEVERITIES: Final = {
     Severity.CRITICAL: N_("critical"),
@@ -53,6 +56,19 @@ class Names:
         """The label of a rule that may be gone."""
         rule = self._rules.get(rule_id)
         return dict(rule.label) if rule is not None and rule.label else both(rule_id)
+
+    def of(self, alarm: Alarm) -> Text:
+        """What an alarm is called: its rule's label, or the name that its watcher gave it."""
+        if not alarm.watcher:
+            return self.rule(alarm.rule)
+        return {language: alarm.labels.get(f"{NAME}{language}", alarm.watcher) for language, _ in TAGS}
+
+    def where(self, alarm: Alarm) -> Text:
+        """Where an alarm is: its place, its building, or with a watcher's the platform itself."""
+        if alarm.watcher:
+            return {language: translator(tag)(_PLATFORM) for language, tag in TAGS}
+        place = alarm.labels.get("place", "")
+        return self.place(place) if place else both(alarm.labels.get("building", ""))
 
     def place(self, place_id: str) -> Text:
         """The name of a place that may have left the site."""

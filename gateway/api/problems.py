@@ -43,6 +43,13 @@ class ApiError(Exception):
         self.message = message
 
 
+class Unauthorized(ApiError):
+    """Whoever asks has not shown the secret that it takes."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    type = "urn:gridwarden:unauthorized"
+
+
 class NotFound(ApiError):
     """What the request names does not exist."""
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from cases.store import AlarmFilter, CaseFilter
 from gateway.api import schemas
@@ -225,6 +226,27 @@ async def acknowledge(alarm: AlarmId, operation: schemas.Operation, view: Viewin
 async def reset(alarm: AlarmId, operation: schemas.Operation, view: Viewing) -> schemas.AlarmDetail:
     """Release a latched alarm after inspection; a note is required."""
     return await view.alarms.reset(alarm, operation)
+
+
+@router.post(
+    "/watchers/grafana",
+    summary="Alerts of Grafana",
+    tags=["alarms"],
+    responses=responses(401, 409, 413),
+)
+async def grafana(
+    notice: schemas.GrafanaNotice,
+    view: Viewing,
+    bearer: Annotated[
+        HTTPAuthorizationCredentials | None,
+        Depends(HTTPBearer(auto_error=False, description="The secret in `web.grafana_secret_file`.")),
+    ],
+) -> schemas.Heard:
+    """Take what Grafana's webhook tells: its alerts stand in the alarm list until it says that they are over.
+
+    What is told twice changes nothing.
+    """
+    return await view.watchers.grafana(notice, bearer.credentials if bearer is not None else "")
 
 
 @router.get("/cases", summary="List cases", tags=["cases"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from cases.alarms import Alarm
 from cases.case import Case, Entry
+from cases.outside import URL
 from cases.states import ACT_NAMES
 from cases.store import CaseFile, FindingRow
 from gateway.api import schemas
@@ -113,11 +114,12 @@ class Showing:
 
     def _alarm_fields(self, alarm: Alarm) -> dict[str, Any]:
         labels = alarm.labels
-        place = labels.get("place", "")
+        building = labels.get("building", "")
+        elsewhere = building or alarm.watcher.title()
         return {
             "id": alarm.id,
             "rule": alarm.rule,
-            "rule_label": self.names.rule(alarm.rule),
+            "rule_label": self.names.of(alarm),
             "severity": alarm.severity,
             "worst": alarm.worst,
             "condition": alarm.condition,
@@ -132,14 +134,16 @@ class Showing:
             "replayed": alarm.replayed,
             "no_data": alarm.no_data,
             "device": alarm.device,
-            "device_name": self.name_of(alarm.device, labels.get("building", "") or alarm.alarm),
-            "place": place,
-            "place_name": self.names.place(place) if place else self.name_of("", labels.get("building", "")),
-            "building": labels.get("building", ""),
+            "device_name": self.name_of(alarm.device, elsewhere or alarm.alarm),
+            "place": labels.get("place", ""),
+            "place_name": self.names.where(alarm),
+            "building": building,
             "grid": alarm.grids[2],
             "grids": [grid for grid in alarm.grids if grid],
             "case": alarm.case,
             "resettable": alarm.resettable,
+            "watcher": alarm.watcher,
+            "url": labels.get(URL, ""),
         }
 
     def evidence(self, evidence: Evidence) -> schemas.EvidenceOut:

@@ -42,8 +42,8 @@ def alarm_line(alarm: Alarm, site: Site, names: Names) -> str:
         "rule": alarm.rule,
         **_grids(alarm.grids),
     }
-    what = names.rule(alarm.rule)
-    where = names.device(device) if device is not None else names.place(place) if place else {}
+    what = names.of(alarm)
+    where = names.device(device) if device is not None else names.where(alarm)
     fields: dict[str, Scalar | None] = {
         "id": alarm.id,
         "case": alarm.case,

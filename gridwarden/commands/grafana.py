@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,9 @@ from dashboards.expansion import View, queries, variables
 from dashboards.grafana_api import GrafanaApi, GrafanaUnavailable
 from dashboards.push import Found, Push, State
 from dashboards.render import render
+from dashboards.watching import Hook
+from dashboards.watching import queries as watched
+from dashboards.watching import title as watching_title
 from gateway.api.showing import Showing
 from gateway.configuration import load_configuration
 from gridwarden.console_text import say, stop, tell, translate
@@ -49,17 +52,20 @@ class Grafana:
     secret_file: Path | None
 
 
-def render_files(folder: Path, options: SiteOptions, influx: Influx, home: Path) -> None:
+def render_files(
+    folder: Path, options: SiteOptions, influx: Influx, home: Path, hook_url: str, hook_secret_file: str
+) -> None:
     """Write the files, or end with a sentence."""
+    hook = Hook(hook_url, f"$__file{{{hook_secret_file}}}") if hook_url else None
     try:
-        written = render(folder, _contexts(options), influx, home)
+        written = render(folder, _contexts(options), influx, hook, home)
     except OSError as error:
         stop(tell("{folder} cannot be used: {reason}", folder=folder, reason=error))
     boards = sum(path.suffix == ".json" for path in written)
     say(
         tell(
-            "{folder}: {boards} dashboards, data source {name}. Grafana reads them within a minute; a new "
-            "data source when it starts.",
+            "{folder}: {boards} dashboards, data source {name}, alert rules. Grafana reads dashboards within "
+            "a minute, the others when it starts.",
             folder=folder,
             boards=boards,
             name="GridWarden",
@@ -68,14 +74,21 @@ def render_files(folder: Path, options: SiteOptions, influx: Influx, home: Path)
 
 
 def push(
-    grafana: Grafana, options: SiteOptions, influx: Influx, password_file: Path | None, team: str
+    grafana: Grafana,
+    options: SiteOptions,
+    influx: Influx,
+    password_file: Path | None,
+    team: str,
+    hook_url: str,
+    hook_secret_file: Path | None,
 ) -> None:
     """Make everything as it should be, saying what; ends with a sentence when it cannot."""
     password = _secret(password_file)
+    hook = Hook(hook_url, _secret(hook_secret_file)) if hook_url else None
     changed = 0
     try:
         with _connect(grafana) as api:
-            work = Push(api, _contexts(options), influx, password, team)
+            work = Push(api, _contexts(options), influx, password, team, hook)
             for found in work.compare():
                 _show(found)
                 work.do(found)
@@ -85,11 +98,12 @@ def push(
     say(tell("Done: {count} {count|change|changes}.", count=changed) if changed else tell("Nothing to do."))
 
 
-def diff(grafana: Grafana, options: SiteOptions, influx: Influx, team: str) -> bool:
+def diff(grafana: Grafana, options: SiteOptions, influx: Influx, team: str, hook_url: str) -> bool:
     """Say what differs; whether anything does."""
+    hook = Hook(hook_url) if hook_url else None
     try:
         with _connect(grafana) as api:
-            work = Push(api, _contexts(options), influx, team=team)
+            work = Push(api, _contexts(options), influx, team=team, hook=hook)
             different = [found for found in work.compare() if found.state is not State.SAME]
     except GrafanaUnavailable as error:
         stop(translate(error.message))
@@ -114,21 +128,17 @@ async def _check(contexts: Sequence[Context], settings: InfluxSettings, hours: f
     view = View(end - round(hours * 3_600_000), end)
     asked = failed = empty = 0
     try:
-        for folder in folders(contexts[:1]):
-            for document in folder.dashboards:
-                seen = await _chosen(client, document, view)
-                for title, ref, query in queries(document):
-                    asked += 1
-                    try:
-                        (result,) = await client.query(seen.fill(query))
-                    except QueryFailed as error:
-                        failed += 1
-                        say(f"✗ {document['title']} · {title} ({ref}): {error}")
-                        continue
-                    if not result.get("series"):
-                        empty += 1
-                        values = {"board": document["title"], "panel": title, "ref": ref}
-                        say(tell("– {board} · {panel} ({ref}): no data", **values))
+        async for board, panel, ref, query in _questions(client, contexts[0], view):
+            asked += 1
+            try:
+                (result,) = await client.query(query)
+            except QueryFailed as error:
+                failed += 1
+                say(f"✗ {board} · {panel} ({ref}): {error}")
+                continue
+            if not result.get("series"):
+                empty += 1
+                say(tell("– {board} · {panel} ({ref}): no data", board=board, panel=panel, ref=ref))
     except StoreUnavailable as error:
         stop(translate(error.message))
     finally:
@@ -142,6 +152,19 @@ async def _check(contexts: Sequence[Context], settings: InfluxSettings, hours: f
         )
     )
     return bool(failed)
+
+
+async def _questions(
+    client: InfluxClient, context: Context, view: View
+) -> AsyncIterator[tuple[str, str, str, str]]:
+    """Board, panel, letter and complete question of everything that Grafana asks."""
+    for folder in folders([context]):
+        for document in folder.dashboards:
+            seen = await _chosen(client, document, view)
+            for panel, ref, query in queries(document):
+                yield document["title"], panel, ref, seen.fill(query)
+    for rule, query in watched(context):
+        yield watching_title(context), rule, "A", query
 
 
 async def _chosen(client: InfluxClient, document: Mapping[str, Any], view: View) -> View:

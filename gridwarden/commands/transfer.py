@@ -13,23 +13,13 @@ from gateway.config import GatewayConfig
 from gridwarden.commands.core import config_of, read_config
 from gridwarden.console_text import say, stop, tell, translate
 from ingest.database import StoreUnavailable
+from ingest.file_formats import format_of, read_into, sink_into
 from ingest.opening import EMBEDDED_FILE, CannotRun, influx_settings
 from ingest.stores import History
 from ingest.stores.embedded_reader import EmbeddedHistory
 from ingest.stores.influx_client import InfluxClient, QueryFailed
 from ingest.stores.influx_reader import InfluxHistory
-from ingest.transfer import (
-    BadFile,
-    CsvFile,
-    InfluxSink,
-    LinesFile,
-    copy,
-    differences,
-    everything,
-    opened,
-    read_csv,
-    read_lines,
-)
+from ingest.transfer import BadFile, InfluxSink, copy, differences, everything
 from registry.loading import load_site
 from registry.problems import InvalidConfiguration
 from registry.site import Site
@@ -97,20 +87,15 @@ def export(file: Path, where: Where, extent: Extent, source: str) -> None:
     """Write readings into a file."""
     if file.exists():
         stop(tell("{file} exists already: name a new file.", file=file))
-    kind = _kind_of(file)
+    _see_what_it_is(file)
 
     async def work(place: _Place) -> None:
         history = place.influx() if source == "influx" or not place.config.embedded else place.embedded()
         start, end = _times(extent)
         series = await _series(history, extent, start, end)
         total = sum(series.values())
-        try:
-            with opened(file, "w") as text:
-                sink = CsvFile(text) if kind == "csv" else LinesFile(text, place.site)
-                done = await copy(history, sink, series, start, end, _progress(total))
-        except BaseException:
-            _remove(file)
-            raise
+        with sink_into(file, place.site) as sink:
+            done = await copy(history, sink, series, start, end, _progress(total))
         say(tell("{file}: {count} readings, {size} MB", file=file, count=f"{done:,}", size=_megabytes(file)))
 
     _run(where, work)
@@ -118,23 +103,11 @@ def export(file: Path, where: Where, extent: Extent, source: str) -> None:
 
 def import_(file: Path, where: Where) -> None:
     """Write a file's readings to the installation's InfluxDB."""
-    kind = _kind_of(file)
+    _see_what_it_is(file)
 
     async def work(place: _Place) -> None:
         sink = InfluxSink(place.client(), place.site)
-        progress = _progress(0)
-        done = 0
-        with opened(file, "r") as text:
-            if kind == "csv":
-                for readings in read_csv(text, file):
-                    await sink.take(readings)
-                    done += len(readings)
-                    progress(done)
-            else:
-                for lines in read_lines(text):
-                    await sink.take_lines(lines)
-                    done += len(lines)
-                    progress(done)
+        done = await read_into(file, sink, _progress(0))
         await _finish(sink, done, file.with_name(f"{file.name}.refused"))
 
     _run(where, work)
@@ -274,17 +247,11 @@ def _moment(text: str) -> int:
         stop(tell("`{text}` is no time; write it like 2026-11-30 or 2026-11-30T18:00", text=text))
 
 
-def _kind_of(file: Path) -> str:
-    ending = Path(file.name.removesuffix(".gz")).suffix
-    if ending in (".csv", ".lp"):
-        return ending[1:]
-    return stop(
-        tell("{file}: end its name in .lp (line protocol) or .csv, with .gz to compress it.", file=file)
-    )
-
-
-def _remove(file: Path) -> None:
-    file.unlink(missing_ok=True)
+def _see_what_it_is(file: Path) -> None:
+    try:
+        format_of(file)
+    except BadFile as error:
+        stop(translate(error.message))
 
 
 def _megabytes(file: Path) -> str:

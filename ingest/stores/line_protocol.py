@@ -52,8 +52,14 @@ class LineEncoder:
         device, time, line = "", 0, ""
         for reading in readings:
             value = reading.value
-            if type(value) is float and -_INF < value < _INF and not reading.quality and not reading.event:
+            if reading.quality or reading.event:
+                text = _fields(reading)
+            elif type(value) is float and -_INF < value < _INF:
                 text = f"{reading.point}={value!r}"
+            elif value is True:
+                text = f"{reading.point}=true"
+            elif value is False:
+                text = f"{reading.point}=false"
             else:
                 text = _fields(reading)
             if reading.time == time and reading.device == device:
@@ -124,8 +130,8 @@ def _fields(reading: Reading) -> str:
         quality |= int(Quality.NOT_A_NUMBER)  # a line needs at least one field
     if quality:
         fields.append(f"{point}.quality={quality}i")
-    if quality & Quality.CLOCK_SUSPECT:
-        fields.append(f"{point}.received={reading.received}i")
+        if quality & Quality.CLOCK_SUSPECT:
+            fields.append(f"{point}.received={reading.received}i")
     if reading.event:
         fields.append(f"{point}.event={_text(reading.event)}")
     return ",".join(fields)

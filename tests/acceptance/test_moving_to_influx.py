@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet as pq
 
 from tests.acceptance.conftest import Installation
 from tests.conftest import ServerProcess, influx_query
@@ -52,6 +53,10 @@ def test_a_site_moves_from_the_embedded_store_to_influxdb_while_it_runs(
     house.command("export", str(file), *where)
     with gzip.open(file, "rt") as text:
         assert sum(1 for _ in text) > 500
+    columns = tmp_path / "all.parquet"
+    house.command("export", str(columns), *where)
+    assert pq.read_metadata(columns).num_rows > 500
+    assert "written." in house.command("import", str(columns), *where).stdout
     again = house.command("export", str(file), *where, check=False)
     assert again.returncode == 2
     assert "exists already" in again.stderr

@@ -45,7 +45,8 @@ class Told:
     server: ServerProcess
 
     def ask(self, query: str) -> list[dict[str, Any]]:
-        """Rows with their tags, as Grafana's user may read them."""
+        """Rows with their tags, as Grafana's user may read them; "now" is the end of the day."""
+        query = query.replace("now()", f"{self.day.end}ns")
         (result,) = influx_query(self.server, query, user="grafana", password="only-reads", database=DATABASE)
         return [
             {**series.get("tags", {}), **dict(zip(series["columns"], values, strict=True))}
@@ -117,7 +118,7 @@ async def _tell(day: Day, server: ServerProcess, folder: Path) -> None:
     at = [day.end - HOUR]
     views = Views(
         Showing(day.site, day.rules), day.store, history, freshness, LiveFeed(1), status,
-        None, None, None, folder, "1", revision="r", clock=lambda: at[0],  # type: ignore[arg-type]
+        None, None, None, None, folder, "1", revision="r", clock=lambda: at[0],  # type: ignore[arg-type]
     )  # fmt: skip
     for moment in (day.end - HOUR, day.end - HOUR // 2, day.end):
         at[0] = moment

@@ -1,7 +1,7 @@
 """Grafana's HTTP API as far as pushing dashboards uses it, by its documentation; it keeps what it is given.
 
 https://grafana.com/docs/grafana/latest/developers/http_api/: data_source, folder, folder_permissions,
-dashboard, team.
+dashboard, team, alerting_provisioning.
 """
 
 import json
@@ -14,6 +14,8 @@ from tests.stand_in import StandIn
 
 Reply = tuple[int, Any]
 TOKEN = "glsa_secret"
+_HIDDEN = "authorization_credentials"
+_REDACTED = "[REDACTED]"
 
 
 class GrafanaServer(StandIn):
@@ -24,6 +26,8 @@ class GrafanaServer(StandIn):
         self.folders: dict[str, dict[str, Any]] = {}
         self.boards: dict[str, dict[str, Any]] = {}
         self.rights: dict[str, list[dict[str, Any]]] = {}
+        self.points: list[dict[str, Any]] = []
+        self.groups: dict[str, dict[str, Any]] = {}
         self.teams: list[dict[str, Any]] = []
         self.changes: list[str] = []
         super().__init__()
@@ -75,6 +79,22 @@ class GrafanaServer(StandIn):
                 return _found(self.boards.get(uid))
             case "POST", ["dashboards", "db"]:
                 return self._keep(body)
+            case "GET", ["v1", "provisioning", "contact-points"]:
+                return 200, [_redacted(point) for point in self.points if [point["name"]] == query["name"]]
+            case "POST", ["v1", "provisioning", "contact-points"]:
+                self.points.append({"disableResolveMessage": False, **body, "provenance": ""})
+                return 202, body
+            case "PUT", ["v1", "provisioning", "contact-points", uid]:
+                (before,) = (point for point in self.points if point["uid"] == uid)
+                if body["settings"][_HIDDEN] == _REDACTED:
+                    body["settings"][_HIDDEN] = before["settings"][_HIDDEN]
+                before.update(body)
+                return 202, {"message": "contactpoint updated"}
+            case "GET", ["v1", "provisioning", "folder", folder, "rule-groups", group]:
+                return _found(self.groups.get(f"{folder}/{group}"))
+            case "PUT", ["v1", "provisioning", "folder", folder, "rule-groups", group]:
+                self.groups[f"{folder}/{group}"] = {**body, "rules": [_ruled(one) for one in body["rules"]]}
+                return 200, body
             case "GET", ["teams", "search"]:
                 found = [one for one in self.teams if one["name"] == query.get("name", [one["name"]])[0]]
                 return 200, {"teams": found, "totalCount": len(found), "page": 1, "perPage": 1000}
@@ -93,6 +113,16 @@ class GrafanaServer(StandIn):
 
 def _found(one: Any, shown: Callable[[Any], Any] = lambda one: one) -> Reply:
     return (404, {"message": "not found"}) if one is None else (200, shown(one))
+
+
+def _redacted(point: dict[str, Any]) -> dict[str, Any]:
+    return {**point, "settings": {**point["settings"], _HIDDEN: _REDACTED}}
+
+
+def _ruled(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule as it is told again, with what Grafana adds."""
+    data = [{"queryType": "", **query} for query in rule["data"]]
+    return {**rule, "id": 1, "updated": "2026-11-30T12:00:00Z", "data": data, "keep_firing_for": "0s"}
 
 
 def _without_secret(source: dict[str, Any]) -> dict[str, Any]:

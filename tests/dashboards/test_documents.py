@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import alerting
 
 from dashboards.annotations import read
 from dashboards.boards import BOARDS
@@ -15,6 +16,7 @@ from dashboards.context import Context, Limit
 from dashboards.documents import Influx
 from dashboards.expansion import queries, variables
 from dashboards.render import render
+from dashboards.watching import Hook, rule_group
 from tests.dashboards.conftest import document
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -100,7 +102,7 @@ def test_files_are_as_grafana_provisions_them(tmp_path: Path) -> None:
     stale.write_text("{}")
     contexts = [Context(language) for language in LANGUAGES]
     files = render(
-        tmp_path, contexts, Influx("http://i:8086", "grafana", "/run/secrets/influx"), Path("/home")
+        tmp_path, contexts, Influx("http://i:8086", "grafana", "/run/secrets/influx"), home=Path("/home")
     )
     assert len([path for path in files if path.suffix == ".json"]) == 2 * len(BOARDS)
     (source,) = yaml.safe_load((tmp_path / "datasources" / "gridwarden.yaml").read_text())["datasources"]
@@ -114,3 +116,29 @@ def test_files_are_as_grafana_provisions_them(tmp_path: Path) -> None:
     assert not stale.exists()
     again = render(tmp_path, contexts, Influx())
     assert [path.name for path in again] == [path.name for path in files]
+
+
+def test_what_grafana_watches_is_a_file_of_its_own(tmp_path: Path) -> None:
+    render(tmp_path, [Context("en")], Influx(), Hook("http://gateway:8420/", "$__file{/etc/grafana/hook}"))
+    text = (tmp_path / "alerting" / "gridwarden.yaml").read_text()
+    told = yaml.safe_load(text)
+    (group,) = told["groups"]
+    assert [rule["title"] for rule in group["rules"]] == ["Gateway silent", "No readings at all"]
+    assert not {"folderUID", "ruleGroup", "orgID"} & {key for rule in group["rules"] for key in rule}
+    (point,) = told["contactPoints"]
+    (receiver,) = point["receivers"]
+    assert receiver["settings"]["url"] == "http://gateway:8420/api/v1/watchers/grafana"
+    assert {rule["notification_settings"]["receiver"] for rule in group["rules"]} == {point["name"]}
+    assert text.count("$") == 1, "Grafana takes what follows a dollar sign for a variable"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_alert_rules_are_what_the_sdk_reads_back(language: str) -> None:
+    told = rule_group(Context(language), told=True)
+    for rule in told["rules"]:
+        plain = json.loads(json.dumps(alerting.Rule.from_json(rule), cls=JSONEncoder))
+        assert {key: plain[key] for key in ("uid", "title", "for", "annotations")} == {
+            key: rule[key] for key in ("uid", "title", "for", "annotations")
+        }
+        assert [query["refId"] for query in plain["data"]] == ["A", "B", "C"]
+        assert rule["annotations"]["name_zh"] != rule["annotations"]["name_en"]

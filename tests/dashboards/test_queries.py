@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from dashboards.boards import BOARDS
+from dashboards.context import Context, Source
 from dashboards.expansion import View, queries, variables
-from tests.dashboards.conftest import Told, document
+from dashboards.watching import queries as watched
+from tests.dashboards.conftest import DATABASE, Told, document
 from tests.dashboards.day import HOUR
 
 QUIET = {
@@ -99,6 +101,19 @@ def test_several_grids_at_once_are_either_of_them(told: Told) -> None:
     }
     sums = {grids: sum(row["count"] for row in rows) for grids, rows in counted.items()}
     assert sums[first, second] == sums[first,] + sums[second,] > 0
+
+
+def test_what_grafana_watches_is_there_in_a_day_in_which_all_is_well(told: Told) -> None:
+    for name, query in watched(Context("en", Source(database=DATABASE))):
+        (row,) = told.ask(query)
+        assert row["count"] > 0, name
+
+
+def test_a_gateway_and_edges_that_say_nothing_leave_no_answer(told: Told) -> None:
+    context = Context("en", Source(database=DATABASE))
+    before = f"{told.day.start - 24 * HOUR}ns"
+    asked = [query.replace("now()", before) + f" AND time < {before}" for _, query in watched(context)]
+    assert [told.ask(query) for query in asked] == [[], []]
 
 
 # ------------------------------------------------------------------------------------------ the figures

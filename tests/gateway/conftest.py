@@ -1,6 +1,6 @@
 """A gateway's application without its bus: real stores, a real desk, a real engine's findings."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pytest
 
 from cases.case import Action
 from cases.desk import Desk
+from cases.outside import Notice
 from cases.store import OperationsStore
 from gateway.api.showing import Showing
 from gateway.api.views import Views
@@ -37,6 +38,7 @@ from tests.postgres import Cluster
 
 NOW = 1_790_000_000_000_000_000
 SECOND = 1_000_000_000
+SECRET = "known to Grafana"
 
 
 def small_site() -> Site:
@@ -251,6 +253,12 @@ async def gateway(tmp_path: Path, operations: OperationsStore) -> AsyncIterator[
         with store.transaction() as tx:
             desk.act(tx, number, action, NOW + made.acted * SECOND)
 
+    async def hear(notices: Sequence[Notice]) -> None:
+        with store.transaction() as tx:
+            found = desk.hear(notices, tx, NOW)
+            changed = Changed(tuple(tx.alarms(found.alarms).values()))
+        made.views.tell(changed)
+
     async def ask(name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         answer = made.ingest[name]
         if isinstance(answer, Exception):
@@ -258,8 +266,8 @@ async def gateway(tmp_path: Path, operations: OperationsStore) -> AsyncIterator[
         return answer
 
     views = Views(
-        Showing(site, rules), store, history, freshness, feed, status, command, act, ask, tmp_path, "1",
-        revision="r", clock=lambda: NOW,
+        Showing(site, rules), store, history, freshness, feed, status, command, act, hear, ask, tmp_path, "1",
+        revision="r", grafana_secret=SECRET, clock=lambda: NOW,
     )  # fmt: skip
     app = create_app(views, status, "1", pages)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.file_formats import format_of, read_into, sink_into
 from ingest.stores.embedded import EmbeddedStore
 from ingest.stores.embedded_reader import EmbeddedHistory
 from ingest.stores.influx_client import InfluxClient, InfluxSettings
@@ -13,16 +14,13 @@ from ingest.stores.influx_reader import InfluxHistory
 from ingest.stores.influx_setup import make_database
 from ingest.transfer import (
     BadFile,
-    CsvFile,
     Difference,
     InfluxSink,
-    LinesFile,
     copy,
     differences,
     everything,
     opened,
     read_csv,
-    read_lines,
 )
 from readings import Lane, Quality, Reading, ReadingBatch
 from registry.site import Site
@@ -31,6 +29,7 @@ from tests.ingest.world import NOW, SECOND
 
 MINUTE = 60 * SECOND
 END = NOW + 3600 * SECOND * 48
+FILES = ["out.csv", "out.csv.gz", "out.lp", "out.lp.gz", "out.parquet"]
 
 
 def stored() -> list[Reading]:
@@ -118,7 +117,7 @@ async def test_roll_ups_of_what_was_copied_are_there(
         assert result["series"][0]["values"][0][1] == 12_345, policy
 
 
-@pytest.mark.parametrize("name", ["out.csv", "out.csv.gz", "out.lp", "out.lp.gz"])
+@pytest.mark.parametrize("name", FILES)
 async def test_a_file_brings_everything_back(
     name: str,
     tmp_path: Path,
@@ -128,19 +127,35 @@ async def test_a_file_brings_everything_back(
     site: Site,
 ) -> None:
     file = tmp_path / name
-    with opened(file, "w") as text:
-        sink = CsvFile(text) if ".csv" in name else LinesFile(text, site)
+    with sink_into(file, site) as sink:
         await copy(embedded, sink, await everything(embedded, 0, END), 0, END)
     back = InfluxSink(client, site)
-    with opened(file, "r") as text:
-        if ".csv" in name:
-            for readings in read_csv(text, file):
-                await back.take(readings)
-        else:
-            for lines in read_lines(text):
-                await back.take_lines(lines)
+    told: list[int] = []
+    assert await read_into(file, back, told.append) == told[-1]
+    assert told[-1] == len(stored()) if ".lp" not in name else told[-1] <= len(stored())
     assert back.refused == []
     assert await different(embedded, influx) == []
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_a_file_has_its_name_only_when_it_is_whole(
+    name: str, tmp_path: Path, embedded: EmbeddedHistory, site: Site
+) -> None:
+    file = tmp_path / name
+
+    def broken_off(done: int) -> None:
+        assert not file.exists()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), sink_into(file, site) as sink:
+        await copy(embedded, sink, await everything(embedded, 0, END), 0, END, broken_off)
+    assert [*tmp_path.glob(".out*"), *tmp_path.glob("out*")] == []
+
+
+@pytest.mark.parametrize("name", ["out", "out.gz", "out.txt", "out.parquet.gz", "out.csv.zip"])
+def test_a_name_that_asks_for_no_format_is_refused(name: str, site: Site) -> None:
+    with pytest.raises(BadFile, match=r"end its name in \.lp"):
+        format_of(Path(name))
 
 
 async def test_what_the_server_will_never_take_is_handed_back(client: InfluxClient, site: Site) -> None:

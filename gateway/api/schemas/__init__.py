@@ -51,6 +51,7 @@ from gateway.api.schemas.system import (
     Rate,
     SystemOut,
 )
+from gateway.api.schemas.watchers import GrafanaAlert, GrafanaNotice, Heard
 
 __all__ = [
     "ActionOut",
@@ -80,8 +81,11 @@ __all__ = [
     "Fault",
     "FieldOut",
     "FindingOut",
+    "GrafanaAlert",
+    "GrafanaNotice",
     "GridOut",
     "HealthOut",
+    "Heard",
     "LimitOut",
     "LiveAlarm",
     "LiveCase",

@@ -50,8 +50,10 @@ class AlarmOut(Schema):
     grids: list[str]
     case: str = Field("", description="Number of its case, if it has one.")
     resettable: bool = Field(
-        description="Latched and the condition gone: a person may reset it after inspection."
+        description="A person may end it: latched with the condition gone, or somebody else's."
     )
+    watcher: str = Field("", description="Who raised it from outside; empty: a rule of ours.")
+    url: str = Field("", description="Where that watcher tells more.")
 
 
 class FindingOut(Schema):

@@ -17,6 +17,7 @@ from gateway.api.views.overview import OverviewViews
 from gateway.api.views.quarantine import QuarantineViews
 from gateway.api.views.site import SiteViews
 from gateway.api.views.system import SystemViews
+from gateway.api.views.watchers import Hear, WatcherViews
 from gateway.freshness import Freshness
 from gateway.live import LiveFeed
 from gateway.rule_runner import Changed
@@ -39,12 +40,14 @@ class Views:
         status: Status,
         command: Command,
         act: Act,
+        hear: Hear,
         ingest: Ask,
         data: Path,
         version: str,
         *,
         revision: str,
         grafana: str = "",
+        grafana_secret: str = "",
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._context = context = Context(showing, store, readings, freshness, clock)
@@ -55,6 +58,7 @@ class Views:
         self.alarms = AlarmViews(context, command)
         self.cases = CaseViews(context, act)
         self.system = SystemViews(context, status, ingest)
+        self.watchers = WatcherViews(hear, grafana_secret)
         self.quarantine = QuarantineViews(context, data, ingest)
 
     @property

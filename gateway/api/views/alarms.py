@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
-from cases.store import AlarmFilter
+from cases.store import AlarmFilter, StoreUnavailable
 from gateway.api import schemas
 from gateway.api.problems import Conflict, NotFound
-from gateway.api.views.context import Context, Paging
+from gateway.api.views.context import Context, Paging, unavailable
 from language import N_, Message
 from rules.commands import Acknowledge, Refused, Reset
 
@@ -64,4 +64,6 @@ class AlarmViews:
             await self._command(command(alarm_id.rpartition("#")[0]))  # the engine knows no occurrences
         except Refused as refused:
             raise Conflict(refused.message) from refused
+        except StoreUnavailable as error:
+            raise unavailable(error) from error
         return await self.one(alarm_id)
