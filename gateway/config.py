@@ -5,11 +5,10 @@ from typing import Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from cases.store import BadAddress, Login
-from cases.store.address import ServerAddress
 from ingest.config import CoreConfig
 from language import N_
 from links.addresses import is_loopback
+from links.database_address import BadAddress, Login, ServerAddress
 from registry.model import Invalid, Model
 
 

@@ -17,7 +17,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from cases.store import Login, OperationsStore
+from cases.store import OperationsStore
+from links.database_address import Login
 from links.secret_files import write_secret
 from supervision.ports import free_ports
 from tests.conftest import wait_until

@@ -6,7 +6,6 @@ migrations shipped beside this file. One writer at a time, any number of readers
 
 from cases.store.conditions import BadCursor
 from cases.store.errors import (
-    BadAddress,
     CommitInDoubt,
     DatabaseInUse,
     DatabaseTooNew,
@@ -14,7 +13,6 @@ from cases.store.errors import (
     WrittenElsewhere,
 )
 from cases.store.operations import OperationsStore
-from cases.store.postgres_server import Login
 from cases.store.reading import Reading
 from cases.store.shapes import (
     AlarmFilter,
@@ -34,7 +32,6 @@ from cases.store.transaction import Transaction
 
 __all__ = [
     "AlarmFilter",
-    "BadAddress",
     "BadCursor",
     "CaseFile",
     "CaseFilter",
@@ -47,7 +44,6 @@ __all__ = [
     "EvidenceRow",
     "FindingRow",
     "HistoryRow",
-    "Login",
     "OperationsStore",
     "Page",
     "Reading",

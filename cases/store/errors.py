@@ -39,11 +39,3 @@ class DatabaseTooNew(Exception):
     def __init__(self, message: Message) -> None:
         self.message = message
         super().__init__(str(message))
-
-
-class BadAddress(ValueError):
-    """A database must not be used at this address, or it is none; `message` says why, without a password."""
-
-    def __init__(self, message: Message) -> None:
-        self.message = message
-        super().__init__(str(message))

@@ -16,11 +16,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolEmpty
 
 from cases.store.errors import CommitInDoubt, DatabaseTooNew, StoreUnavailable, WrittenElsewhere
-from cases.store.postgres_server import NO_LOGIN, Login, PostgresServer
+from cases.store.postgres_server import NO_LOGIN, PostgresServer
 from cases.store.reading import Reading
 from cases.store.sqlite_file import SqliteFile
 from cases.store.transaction import Transaction
 from language import N_, Message
+from links.database_address import Login
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT: Final = 10.0
@@ -66,13 +67,13 @@ def _quiet(message: Message) -> None:
 class OperationsStore:
     """Alarms, cases, their history, the outbox and the rule engine's state in one database.
 
-    `url` is ``sqlite:////var/lib/…/operations.db`` or what `cases.store.address` reads; `login` is
+    `url` is ``sqlite:////var/lib/…/operations.db`` or what `links.database_address` reads; `login` is
     PostgreSQL's. Calls block: an asyncio program makes them in a thread. Writers wait for each other; readers
     never wait (SQLite in WAL mode, PostgreSQL's snapshots).
     """
 
     def __init__(self, url: str, login: Login = NO_LOGIN) -> None:
-        """Raises `BadAddress`; nothing is opened yet."""
+        """Raises `links.database_address.BadAddress`; nothing is opened yet."""
         file = url.startswith("sqlite:")
         self.database: Database = SqliteFile(make_url(url)) if file else PostgresServer(url, login)
         self._writing = threading.Lock()

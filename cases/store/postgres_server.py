@@ -6,8 +6,6 @@ lock, and gets it again with the next connection or not at all.
 """
 
 import secrets
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import psycopg
@@ -15,10 +13,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, select, te
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
-from cases.store.address import ServerAddress
-from cases.store.errors import BadAddress, DatabaseInUse, StoreUnavailable
+from cases.store.errors import DatabaseInUse, StoreUnavailable
 from cases.store.schema import COUNTER, SIGNATURE
 from language import N_, Message
+from links.database_address import BadAddress, Login, ServerAddress
 from links.secret_files import read_secret
 
 WRITER_LOCK: Final = int.from_bytes(b"gridward", "big")
@@ -51,14 +49,6 @@ _SESSION: Final = {
 _OUTAGES: Final = ("08", "25", "28", "3D", "40", "42501", "53", "55", "57", "58", "F0", "XX")
 """SQLSTATE classes that somebody else has to mend: connection, transaction state (a standby is read-only),
 login, no such database, conflict, rights, resources, object state, operator, system, files, corruption."""
-
-
-@dataclass(frozen=True)
-class Login:
-    """What a connection shows and trusts: the password's file, and the authority of the server."""
-
-    password_file: Path | None = None
-    ca_file: Path | None = None
 
 
 NO_LOGIN: Final = Login()

@@ -4,7 +4,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from cases.store import BadAddress, DatabaseInUse, DatabaseTooNew, Login, OperationsStore, StoreUnavailable
+from cases.store import DatabaseInUse, DatabaseTooNew, OperationsStore, StoreUnavailable
 from cases.store.copying import NotEmpty, NothingThere
 from cases.store.copying import copy as copy_all
 from gateway.config import GatewayConfig
@@ -13,6 +13,7 @@ from gridwarden.backup.steps import step
 from gridwarden.commands.check import complain_about
 from gridwarden.commands.core import config_of, read_config
 from gridwarden.console_text import say, stop, tell, translate
+from links.database_address import BadAddress, Login
 from registry.problems import InvalidConfiguration
 from supervision.locks import InUse, Lock
 

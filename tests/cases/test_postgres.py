@@ -16,13 +16,13 @@ from cases.store import (
     AlarmFilter,
     CommitInDoubt,
     DatabaseInUse,
-    Login,
     OperationsStore,
     StoreUnavailable,
     WrittenElsewhere,
 )
 from cases.store.postgres_server import WRITER_LOCK
 from cases.store.schema import METADATA
+from links.database_address import Login
 from links.secret_files import write_secret
 from rules.findings import Severity
 from tests.cases.conftest import ByHand, Story

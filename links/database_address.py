@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from cases.store.errors import BadAddress
 from language import N_, Message
 from links.addresses import Address, InvalidAddress, is_loopback
 
@@ -18,6 +17,22 @@ _SCHEMES: Final = ("postgresql", "postgres")
 _FORM: Final = N_("must be postgresql://USER@HOST/DATABASE, or postgresql://USER@/DATABASE?host=/FOLDER")
 _PASSWORD: Final = N_("a password does not belong into `url`: put it into a file that `password_file` names")
 _OPTION: Final = N_("`{option}` does not belong into `url`: its only option is `host`, a socket's folder")
+
+
+class BadAddress(ValueError):
+    """A database must not be used at this address, or it is none; `message` says why, without a password."""
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        super().__init__(str(message))
+
+
+@dataclass(frozen=True)
+class Login:
+    """What a connection shows and trusts: the password's file, and the authority of the server."""
+
+    password_file: Path | None = None
+    ca_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cases.store import BadAddress, Login, OperationsStore
-from cases.store.address import ServerAddress
+from cases.store import OperationsStore
+from links.database_address import BadAddress, Login, ServerAddress
 
 FILE = Path("/secrets/operations")
 
