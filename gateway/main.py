@@ -18,7 +18,7 @@ import uvicorn
 import uvloop
 
 from cases.desk import Desk
-from cases.store import DatabaseTooNew, EngineRecord, OperationsStore
+from cases.store import EngineRecord, OperationsStore
 from cases.store import StoreUnavailable as OperationsUnavailable
 from gateway.api.showing import Showing, shown_value
 from gateway.api.views import Views
@@ -32,6 +32,7 @@ from gateway.ingest_link import IngestLink
 from gateway.live import LiveFeed
 from gateway.measured import Measured
 from gateway.metrics import StatusCollector
+from gateway.operations import open_operations
 from gateway.queues import Queues
 from gateway.rates import Rates
 from gateway.rule_runner import RuleRunner
@@ -42,12 +43,10 @@ from ingest.database import StoreUnavailable
 from ingest.opening import (
     BUS_TROUBLE,
     CannotRun,
-    cannot_use,
     cause_of,
     influx_settings,
     lock_folder,
     open_bus,
-    open_file,
     open_history,
 )
 from ingest.reloading import SiteFolder
@@ -108,7 +107,7 @@ class _Gateway:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         async with AsyncExitStack() as stack:
             lock_folder(self.config.data, "gateway", stack)
-            store = self._open_operations()
+            store = open_operations(self.config)
             stack.callback(store.close)
             bus = await open_bus(self.config.bus, "gateway", stack)
             history = open_history(self.config, self.site, stack)
@@ -181,17 +180,6 @@ class _Gateway:
             history.set_site(site)
         views.take_site(Showing(site, configuration.rules), configuration.revision)
         return ()
-
-    def _open_operations(self) -> OperationsStore:
-        data = self.config.data
-        try:
-            store = open_file(data, lambda: OperationsStore(f"sqlite:///{data / 'operations.db'}"))
-            store.migrate()
-        except DatabaseTooNew as error:
-            raise CannotRun(error.message) from error
-        except OperationsUnavailable as error:
-            raise cannot_use(data, error) from error
-        return store
 
     async def _last_heard(self, history: History) -> dict[str, int]:
         heard: dict[str, int] = {}

@@ -19,7 +19,7 @@ from cases.alarms import OUTSIDE, Alarm
 from cases.case import Action, Case
 from cases.desk import Changes, Desk
 from cases.outside import Notice
-from cases.store import Done, EngineRecord, OperationsStore, StoreUnavailable, Transaction
+from cases.store import CommitInDoubt, Done, EngineRecord, OperationsStore, StoreUnavailable, Transaction
 from gateway.freshness import Freshness
 from gateway.rates import Rates
 from ingest.bus import Bus
@@ -74,6 +74,15 @@ class _Pending:
     lanes: set[tuple[str, str]] = field(default_factory=set)
     positions: dict[str, int] = field(default_factory=dict)
     since: float = 0.0
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """The last try of a transaction that is tried until it succeeds."""
+
+    changed: Changed = Changed()
+    ticket: int | None = None
+    """Of its commit, while nobody knows whether that was made."""
 
 
 class RuleRunner:
@@ -240,18 +249,18 @@ class RuleRunner:
             tx.save_engine(self._partition, dict(changes.instances), changes.marks, pending.positions, done)
             return made
 
-        attempt = 0
+        attempts, last = 0, _Attempt()
         while True:
             try:
-                await self._in_transaction(commit)
+                await self._again(commit, last)
             except StoreUnavailable as error:
                 # nothing may be acknowledged or forgotten: the same transaction is tried until it succeeds
                 if not self.trouble:
                     log.warning("operations database cannot be written", reason=str(error))
                 self.trouble = Message(CANNOT_WRITE, {"reason": str(error)})
                 self._pulse.beat(asleep=RETRY_SECONDS[-1])
-                await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
-                attempt += 1
+                await asyncio.sleep(RETRY_SECONDS[min(attempts, len(RETRY_SECONDS) - 1)])
+                attempts += 1
             else:
                 break
         if self.trouble:
@@ -260,16 +269,37 @@ class RuleRunner:
         for delivery in pending.deliveries:
             await delivery.ack()
 
-    async def _in_transaction(self, work: Callable[[Transaction], Changes]) -> None:
-        """Do `work` in one transaction in a thread, then tell what it changed."""
+    async def _again(self, work: Callable[[Transaction], Changes], last: _Attempt) -> None:
+        """As `_in_transaction`, unless the last attempt turns out to have been committed."""
+        if last.ticket is not None:
+            if await asyncio.to_thread(self._store.was_committed, last.ticket):
+                self._tell(last.changed)
+                return
+            last.ticket = None
+        await self._in_transaction(work, last)
 
-        def transact() -> Changed:
+    async def _in_transaction(
+        self, work: Callable[[Transaction], Changes], attempt: _Attempt | None = None
+    ) -> None:
+        """Do `work` in one transaction in a thread, then tell what it changed."""
+        attempt = attempt or _Attempt()
+
+        def transact() -> None:
             with self._store.transaction() as tx:
                 made = work(tx)
                 alarms = tx.alarms(made.alarms)
                 cases = (tx.case(number) for number in made.cases)
-                return Changed(tuple(alarms.values()), tuple(case for case in cases if case is not None))
+                attempt.changed = Changed(
+                    tuple(alarms.values()), tuple(case for case in cases if case is not None)
+                )
 
-        changed = await asyncio.to_thread(transact)
+        try:
+            await asyncio.to_thread(transact)
+        except CommitInDoubt as doubt:
+            attempt.ticket = doubt.ticket
+            raise
+        self._tell(attempt.changed)
+
+    def _tell(self, changed: Changed) -> None:
         if changed.alarms or changed.cases:
             self.on_changes(changed)

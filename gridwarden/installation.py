@@ -9,11 +9,21 @@ from typing import Final
 from pydantic import BaseModel
 
 from gateway.config import GatewayConfig
+from gateway.operations import OPERATIONS
 from gridwarden.commands.core import read_config
 from ingest.audit import STORES
 
 LEDGER: Final = "ledger.db"
-OPERATIONS: Final = "operations.db"
+__all__ = [
+    "CORE_FILES",
+    "LEDGER",
+    "OPERATIONS",
+    "Installation",
+    "configured_by",
+    "installed_in",
+    "secret_files",
+]
+
 CORE_FILES: Final = (LEDGER, OPERATIONS, *STORES.values())
 """The core's databases, in its data folder."""
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from gridwarden import grafana_cli, influx_cli, quarantine_cli, transfer_cli
+from gridwarden import grafana_cli, influx_cli, operations_cli, quarantine_cli, transfer_cli
 from gridwarden.console_text import _, say, stop
 from gridwarden.options import DEFAULT_DATA, DataFolder, ServicesConfig
 from gridwarden.teaching import Command, Commands
@@ -47,6 +47,14 @@ app.add_typer(
     help=_("Grafana: its dashboards as files, through its API, and checked against InfluxDB.")
     + "\n\n"
     + _("Example: gridwarden grafana push --secret-file grafana.token"),
+)
+
+app.add_typer(
+    operations_cli.app,
+    name="operations",
+    help=_("The operations database (alarms, cases, the rules' state): move it to another place.")
+    + "\n\n"
+    + _("Example: gridwarden operations copy --to postgresql://gridwarden@127.0.0.1/gridwarden"),
 )
 
 SiteFolder = Annotated[Path, typer.Argument(help=_("The site folder (site.yaml, devices.csv, edges/ …)."))]
@@ -490,6 +498,7 @@ def restore(
 )
 def doctor(
     data: DataFolder = DEFAULT_DATA,
+    config: ServicesConfig = None,
     influx: Annotated[str, typer.Option(help=_("An InfluxDB to look at too."))] = "",
     influx_user: Annotated[str, typer.Option(envvar="GRIDWARDEN_INFLUX_USER", help=_("InfluxDB user."))] = "",
     influx_password_file: Annotated[
@@ -500,7 +509,7 @@ def doctor(
     """Look for what is wrong."""
     from gridwarden.commands import doctor as module
 
-    raise typer.Exit(module.run(data, influx, influx_user, influx_password_file))
+    raise typer.Exit(module.run(data, config, influx, influx_user, influx_password_file))
 
 
 @command(

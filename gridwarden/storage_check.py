@@ -39,7 +39,8 @@ def check_limits(config: GatewayConfig) -> Iterator[Finding]:
     """Whether everything that may be kept fits the disks, each with its floor."""
     disk, bus, keep = config.disk, config.bus, config.keep
     limits = DiskLimits(disk.floor_bytes, disk.reserve_bytes)
-    kept = keep.operations_bytes + keep.quarantine_bytes * (1 + len(config.stores))
+    kept = keep.quarantine_bytes * (1 + len(config.stores))
+    kept += keep.operations_bytes if config.operations is None else 0
     kept += keep.readings_bytes if config.embedded else 0
     streams = 2 * (bus.alarm_bytes + bus.telemetry_bytes)
     wanted = {config.data: kept} if config.data.exists() else {}

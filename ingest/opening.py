@@ -38,8 +38,8 @@ class CannotRun(Exception):
         super().__init__(str(message))
 
 
-def cannot_use(folder: Path, error: Exception) -> CannotRun:
-    """What to raise when a folder or a file in it cannot be used."""
+def cannot_use(folder: Path | str, error: Exception) -> CannotRun:
+    """What to raise when a folder or a file in it cannot be used, or a database."""
     return CannotRun(Message(N_("{folder} cannot be used: {reason}"), {"folder": folder, "reason": error}))
 
 

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from edge.drivers import DRIVERS, driver_class
-from gateway.config import GatewayConfig, WebConfig
+from gateway.config import GatewayConfig, OperationsConfig, WebConfig
 from ingest.config import BusConfig, DiskConfig, InfluxConfig, KeepConfig
 from registry.categories import Category, EvidenceWanted, Milestone
 from registry.device_types import DeviceType, ModbusProfile, Point, Register
@@ -101,7 +101,7 @@ def site_reference() -> str:
 
 def gateway_reference() -> str:
     """The gateway's configuration file."""
-    models = (GatewayConfig, BusConfig, WebConfig, InfluxConfig, KeepConfig, DiskConfig)
+    models = (GatewayConfig, BusConfig, WebConfig, OperationsConfig, InfluxConfig, KeepConfig, DiskConfig)
     return "\n".join(line for model in models for line in table(model)).rstrip() + "\n"
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
@@ -25,6 +25,9 @@ import hypothesis
 import pytest
 
 from supervision.ports import free_ports
+
+if TYPE_CHECKING:
+    from tests.postgres import Cluster
 
 hypothesis.settings.register_profile("suite", deadline=None)  # a slow machine is no mistake
 hypothesis.settings.load_profile("suite")
@@ -179,6 +182,33 @@ def influx_query(
         results: list[dict[str, Any]] = json.load(answer)["results"]
     assert not any("error" in result for result in results), results
     return results
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["Cluster"]:
+    """A PostgreSQL server for all tests of this process; whoever breaks it mends it."""
+    from tests.postgres import running_cluster
+
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres: "Cluster") -> str:
+    """A database of that server which has been through the migrations once, as a template."""
+    name = postgres.new_database()
+    made = postgres.store(name)
+    made.migrate()
+    made.close()
+    return name
+
+
+@pytest.fixture
+def postgres_database(postgres: "Cluster", migrated_database: str) -> Iterator[str]:
+    """The name of a test's own database on that server, ready for use."""
+    name = postgres.new_database(migrated_database)
+    yield name
+    postgres.drop(name)
 
 
 @pytest.fixture

@@ -5,7 +5,14 @@ migrations shipped beside this file. One writer at a time, any number of readers
 """
 
 from cases.store.conditions import BadCursor
-from cases.store.operations import DatabaseTooNew, OperationsStore, StoreUnavailable
+from cases.store.errors import (
+    CommitInDoubt,
+    DatabaseInUse,
+    DatabaseTooNew,
+    StoreUnavailable,
+    WrittenElsewhere,
+)
+from cases.store.operations import OperationsStore
 from cases.store.reading import Reading
 from cases.store.shapes import (
     AlarmFilter,
@@ -29,6 +36,8 @@ __all__ = [
     "CaseFile",
     "CaseFilter",
     "Changed",
+    "CommitInDoubt",
+    "DatabaseInUse",
     "DatabaseTooNew",
     "Done",
     "EngineRecord",
@@ -42,4 +51,5 @@ __all__ = [
     "Tally",
     "Totals",
     "Transaction",
+    "WrittenElsewhere",
 ]

@@ -1,37 +1,63 @@
 """The operations database: opening it, bringing its schema up to date, writing and reading."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Protocol
 
 import alembic.command
 import alembic.config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
+from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolEmpty
 
+from cases.store.errors import CommitInDoubt, DatabaseTooNew, StoreUnavailable, WrittenElsewhere
+from cases.store.postgres_server import NO_LOGIN, PostgresServer
 from cases.store.reading import Reading
+from cases.store.sqlite_file import SqliteFile
 from cases.store.transaction import Transaction
 from language import N_, Message
+from links.database_address import Login
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT: Final = 10.0
-"""Seconds that a SQLite connection waits for another process's write."""
+"""Seconds that a writer waits for another of this program."""
+DOUBT_SECONDS: Final = 2.0
+"""How long a server that went away during a commit is asked at once whether it was made."""
 
 
-class StoreUnavailable(Exception):
-    """The database cannot be reached or written now (locked, disk full, server away). Keep and retry."""
+_KNOWN: Final = "gridwarden: looked back"
 
 
-class DatabaseTooNew(Exception):
-    """A newer program has written the database. Stop; `message` says what to do."""
+class Database(Protocol):
+    """SQLite or PostgreSQL, as far as they differ; shown as where it is, without a password."""
 
-    def __init__(self, message: Message) -> None:
-        self.message = message
-        super().__init__(str(message))
+    url: URL
+
+    def prepare(self) -> None:
+        """Make what must be there before a connection. Raises OSError."""
+
+    def writer(self) -> Engine:
+        """Connections that write."""
+
+    def reader(self) -> Engine:
+        """Connections that cannot write; each transaction sees one moment."""
+
+    def sign(self, connection: Connection) -> int | None:
+        """Leave a number of its own in a transaction that has written; None: there is no need."""
+
+    def last_signature(self, connection: Connection) -> int | None:
+        """The number in the last transaction that was committed."""
+
+    def used_bytes(self, connection: Connection) -> int:
+        """Bytes that hold something; 0 where the room is not ours."""
+
+    def outage(self, error: DBAPIError) -> str | None:
+        """Why the database cannot be used, when that is what `error` says; None: a mistake of ours."""
 
 
 def _quiet(message: Message) -> None:
@@ -41,19 +67,29 @@ def _quiet(message: Message) -> None:
 class OperationsStore:
     """Alarms, cases, their history, the outbox and the rule engine's state in one database.
 
-    `url` as SQLAlchemy writes it: ``sqlite:////var/lib/…/operations.db`` or ``postgresql+psycopg://…``.
-    Calls block: an asyncio program makes them in a thread. Writers wait for each other; readers never wait
-    (SQLite in WAL mode, PostgreSQL's snapshots).
+    `url` is ``sqlite:////var/lib/…/operations.db`` or what `links.database_address` reads; `login` is
+    PostgreSQL's. Calls block: an asyncio program makes them in a thread. Writers wait for each other; readers
+    never wait (SQLite in WAL mode, PostgreSQL's snapshots).
     """
 
-    def __init__(self, url: str | URL) -> None:
-        self.url = make_url(url)
+    def __init__(self, url: str, login: Login = NO_LOGIN) -> None:
+        """Raises `links.database_address.BadAddress`; nothing is opened yet."""
+        file = url.startswith("sqlite:")
+        self.database: Database = SqliteFile(make_url(url)) if file else PostgresServer(url, login)
         self._writing = threading.Lock()
-        self._sqlite = self.url.get_backend_name() == "sqlite"
-        if self._sqlite and not self.url.database:
-            raise ValueError("the operations database needs a file: readers have connections of their own")
-        self._writer = self._open(self.url, readonly=False)
-        self._reader = self._open(self._readonly_url(), readonly=True)
+        self._writer = self.database.writer()
+        self._reader = self.database.reader()
+        self._last: int | None = None
+        """The signature of our last transaction."""
+        self._doubted: int | None = None
+        """The signature of a transaction whose commit nobody has answered."""
+        self._answers: dict[int, bool] = {}
+        """What became of such commits."""
+
+    @property
+    def url(self) -> URL:
+        """Where it is, as SQLAlchemy writes it, without a password."""
+        return self.database.url
 
     def migrate(self, progress: Callable[[Message], None] = _quiet, revision: str = "head") -> None:
         """Bring the schema to `revision` (``head``: what this program needs), creating the database.
@@ -62,9 +98,8 @@ class OperationsStore:
         Raises `DatabaseTooNew` when the database knows a revision that this program does not, and
         `StoreUnavailable`.
         """
-        if self._sqlite:
-            Path(str(self.url.database)).parent.mkdir(parents=True, exist_ok=True)
-        config = self._alembic()
+        self.database.prepare()
+        config = _alembic()
         scripts = ScriptDirectory.from_config(config)
         with self._translated(), self._turn(), self._writer.begin() as connection:
             present = MigrationContext.configure(connection).get_current_revision()
@@ -77,15 +112,24 @@ class OperationsStore:
                 alembic.command.upgrade(config, revision)
 
     def revision(self) -> str | None:
-        """The schema's revision; None for an empty database."""
-        with self._translated(), self._writer.connect() as connection:
+        """The schema's revision; None for an empty database. Raises `StoreUnavailable`."""
+        with self.snapshot() as connection:
             return MigrationContext.configure(connection).get_current_revision()
+
+    def newest_revision(self) -> str:
+        """The revision that this program needs."""
+        return str(ScriptDirectory.from_config(_alembic()).get_current_head())
+
+    def refuse_newer(self) -> None:
+        """Raises `DatabaseTooNew` when a newer program has written the database, and `StoreUnavailable`."""
+        self._refuse_newer(self.revision(), ScriptDirectory.from_config(_alembic()))
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """One transaction: commits at the end of the block, rolls back when the block raises.
 
-        Raises `StoreUnavailable` when the database cannot take it; nothing is kept then.
+        Raises `StoreUnavailable` when the database cannot take it; nothing is kept then, or, if it is
+        `CommitInDoubt`, perhaps everything. Raises `WrittenElsewhere`.
         """
         with self.connection() as connection:
             yield Transaction(connection)
@@ -93,24 +137,42 @@ class OperationsStore:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """As `transaction`, for this package's own statements."""
-        with self._translated(), self._turn(), self._writer.begin() as connection:
-            yield connection
+        signature: int | None = None
+        with self._translated(), self._turn():
+            try:
+                with self._writer.begin() as connection:
+                    self._look_back(connection)
+                    yield connection
+                    signature = self.database.sign(connection)
+            except DBAPIError as error:
+                if signature is None or not error.connection_invalidated:
+                    raise
+                self._doubted = signature
+                if not self._settled(signature):
+                    raise
+            else:
+                self._last = self._last if signature is None else signature
+
+    def was_committed(self, ticket: int) -> bool:
+        """What became of a commit that was in doubt. Raises `StoreUnavailable` while that cannot be said."""
+        with self._translated(), self._turn():
+            return self._asked(ticket)
 
     def used_bytes(self, connection: Connection) -> int:
-        """Bytes of SQLite's file that hold something; 0 for another database."""
-        if not self._sqlite:
-            return 0
-        pages, free, size = (
-            int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        return (pages - free) * size
+        """Bytes of the database that hold something; 0 where the room is not ours (PostgreSQL)."""
+        return self.database.used_bytes(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
         """Read-only queries on one snapshot of what is committed."""
-        with self._translated(), self._reader.begin() as connection:
+        with self.snapshot() as connection:
             yield Reading(connection)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """As `reading`, for this package's own statements."""
+        with self._translated(), self._reader.begin() as connection:
+            yield connection
 
     def close(self) -> None:
         """Close every connection."""
@@ -129,11 +191,36 @@ class OperationsStore:
         finally:
             self._writing.release()
 
-    def _alembic(self) -> alembic.config.Config:
-        config = alembic.config.Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.set_main_option("path_separator", "os")
-        return config
+    def _settled(self, ticket: int) -> bool:
+        """What became of a commit that no answer came to. Raises `CommitInDoubt`."""
+        end = time.monotonic() + DOUBT_SECONDS
+        while True:
+            try:
+                with self._translated():
+                    return self._asked(ticket)
+            except StoreUnavailable as error:
+                if time.monotonic() > end:
+                    raise CommitInDoubt(f"{self.database} went away in a commit: {error}", ticket) from error
+                time.sleep(0.2)
+
+    def _asked(self, ticket: int) -> bool:
+        if ticket not in self._answers:
+            with self._writer.begin() as connection:
+                self._look_back(connection)
+        return self._answers[ticket]
+
+    def _look_back(self, connection: Connection) -> None:
+        """On a new connection, before anything else: what was committed last, by us or by somebody else."""
+        if connection.info.get(_KNOWN):
+            return
+        found = self.database.last_signature(connection)
+        if self._doubted is not None:
+            self._answers[self._doubted] = found == self._doubted
+            self._last = found if found == self._doubted else self._last
+            self._doubted = None
+        if self._last is not None and found != self._last:
+            raise WrittenElsewhere(f"{self.database}: another process has written meanwhile")
+        connection.info[_KNOWN] = True
 
     def _refuse_newer(self, present: str | None, scripts: ScriptDirectory) -> None:
         known = {script.revision for script in scripts.walk_revisions()}
@@ -144,67 +231,29 @@ class OperationsStore:
                         "The database {database} was written by a newer version (schema {schema}). "
                         "Install that version again, or restore a backup from before the update."
                     ),
-                    {"database": self.url.render_as_string(hide_password=True), "schema": present},
+                    {"database": str(self.database), "schema": present},
                 )
             )
-
-    def _readonly_url(self) -> URL:
-        if not self._sqlite:
-            return self.url
-        path = Path(str(self.url.database)).absolute()
-        return self.url.set(
-            database=f"file:{path.as_uri().removeprefix('file://')}", query={"mode": "ro", "uri": "true"}
-        )
-
-    def _open(self, url: URL, *, readonly: bool) -> Engine:
-        if not self._sqlite:
-            engine = create_engine(url, pool_pre_ping=True)
-            if not readonly:
-                return engine
-            return engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
-        engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT}, pool_size=8, max_overflow=24)
-        event.listen(engine, "connect", _prepare_reader if readonly else _prepare_writer)
-        event.listen(engine, "begin", _begin_reading if readonly else _begin_writing)
-        return engine
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, InterfaceError) as error:
-            raise StoreUnavailable(str(error.orig or error)) from error
-        except DatabaseError as error:
-            if type(error) is DatabaseError:  # SQLite's "not a database", "disk image is malformed"
-                raise StoreUnavailable(str(error.orig or error)) from error
-            raise
+        except DBAPIError as error:
+            reason = self.database.outage(error)
+            if reason is None:
+                raise
+            raise StoreUnavailable(reason) from error
+        except PoolEmpty as error:
+            raise StoreUnavailable("every connection to the database is in use") from error
+
+
+def _alembic() -> alembic.config.Config:
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    return config
 
 
 def _older(scripts: ScriptDirectory, wanted: str, present: str) -> bool:
     return wanted in {script.revision for script in scripts.iterate_revisions(present, "base")}
-
-
-def _prepare_writer(connection: Any, record: object) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves: the driver's own begins too late
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "cache_size=-32000",
-        "temp_store=MEMORY",
-        "journal_size_limit=67108864",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _prepare_reader(connection: Any, record: object) -> None:
-    connection.isolation_level = None
-    connection.execute("PRAGMA query_only=ON").close()
-    connection.execute("PRAGMA cache_size=-16000").close()
-
-
-def _begin_writing(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin_reading(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")

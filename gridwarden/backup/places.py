@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import yaml
 
+from gateway.operations import OPERATIONS
 from gridwarden.backup.archive import Archive
 from gridwarden.backup.manifest import CONFIGURATION, STREAMS
 from gridwarden.installation import CORE_FILES, LEDGER, Installation, configured_by, secret_files
@@ -92,7 +93,8 @@ class Places:
             if config.site.is_dir():
                 config.site.rmdir()  # empty, or it would have been moved aside
             _settle(_beside(config.site), config.site, READABLE)
-        private = [name for name in self._files if not name.startswith("site/") and name != STREAMS]
+        passing = {STREAMS, *([] if config.operations is None else [f"core/{OPERATIONS}"])}
+        private = [name for name in self._files if not name.startswith("site/") and name not in passing]
         for name in sorted(private, key=lambda name: name == f"core/{LEDGER}"):
             place = self.of(name)
             if place is not None:

@@ -2,7 +2,8 @@
 
 In an order in which a failure at any point leaves something that can simply be tried again: files are written
 beside their places; what was on its way goes back to the bus, whose readers are made first; then the files
-get their names, the ledger last.
+get their names, the ledger last. Where the operations database is on a server, it is copied there, into an
+empty one, and committed after that.
 
 Edges go on as they are. Their outboxes are not in a backup: one that is put back gives out numbers twice
 (docs/decisions/0006). Batches that waited in the outbox of a local edge go to the bus in its place, unless
@@ -12,13 +13,15 @@ that outbox is here and still has them.
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from cases.opening import case_number
-from cases.store import DatabaseTooNew, OperationsStore
+from cases.store import DatabaseInUse, DatabaseTooNew
+from cases.store.copying import NotEmpty, copying, refuse_filled
 from cases.store.restoration import note_restoration as note_in_operations
+from gateway.operations import OPERATIONS, file_store, operations_store
 from gridwarden import __version__
 from gridwarden.backup.archive import Archive
 from gridwarden.backup.bus_access import own_bus
@@ -26,7 +29,7 @@ from gridwarden.backup.manifest import STREAMS, Manifest
 from gridwarden.backup.places import Places, Target
 from gridwarden.backup.steps import step
 from gridwarden.console_text import tell
-from gridwarden.installation import LEDGER, OPERATIONS
+from gridwarden.installation import LEDGER
 from ingest import stream_copy
 from ingest.bus import Bus
 from ingest.opening import open_bus, stream_limits
@@ -56,7 +59,8 @@ async def restore(archive: Archive, target: Target, *, force: bool) -> Places:
     """Put `archive`, which was verified, to `target`.
 
     Raises `CannotRestore`, `ingest.opening.CannotRun` (the bus), `registry.problems.InvalidConfiguration`,
-    `ingest.database.StoreUnavailable`, `ingest.bus.BusUnavailable`, `ingest.nats_files.ServerError`,
+    `ingest.database.StoreUnavailable`, `cases.store.StoreUnavailable`, `ingest.bus.BusUnavailable`,
+    `ingest.nats_files.ServerError`,
     `nats.errors.Error` and OSError. Use it in the program's main thread.
     """
     _refuse_newer(archive.manifest)
@@ -71,6 +75,7 @@ async def restore(archive: Archive, target: Target, *, force: bool) -> Places:
                     {"path": taken[0]},
                 )
             )
+        _refuse_filled_server(places, archive.manifest)
         with step(tell("files")) as about:
             archive.extract(places.beside, about.progress)
         _adapt_site(places, archive.manifest)
@@ -82,7 +87,8 @@ async def restore(archive: Archive, target: Target, *, force: bool) -> Places:
             about.note(tell("{batches} batches", batches=f"{count:,}"))
         with step(tell("databases")):
             _note(places, archive.manifest)
-            places.settle()
+            with _on_server(places, archive.manifest):
+                places.settle()
     return places
 
 
@@ -196,7 +202,7 @@ def _note(places: Places, manifest: Manifest) -> None:
             last = upto(ledger.done(), coming)
         note_restoration(path, manifest.taken, now, last)
     if f"core/{OPERATIONS}" in {file.path for file in manifest.files}:
-        store = OperationsStore(f"sqlite:///{_written(places, f'core/{OPERATIONS}')}")
+        store = file_store(_written(places, f"core/{OPERATIONS}"))
         try:
             store.migrate()
             site = load_site(_written(places, "site/site.yaml").parent).site
@@ -206,6 +212,44 @@ def _note(places: Places, manifest: Manifest) -> None:
             raise CannotRestore(error.message) from error
         finally:
             store.close()
+
+
+def _refuse_filled_server(places: Places, manifest: Manifest) -> None:
+    """What a database on a server holds cannot be moved aside: with force it is refused, too."""
+    if not _goes_to_server(places, manifest):
+        return
+    with closing(operations_store(places.installation.config)) as target:
+        try:
+            refuse_filled(target)
+        except (NotEmpty, DatabaseInUse) as error:
+            raise CannotRestore(error.message) from error
+
+
+@contextmanager
+def _on_server(places: Places, manifest: Manifest) -> Iterator[None]:
+    """The operations database goes to the server that is configured; committed at the end of the block."""
+    if not _goes_to_server(places, manifest):
+        yield
+        return
+    written = _written(places, f"core/{OPERATIONS}")
+    try:
+        with (
+            closing(file_store(written)) as source,
+            closing(operations_store(places.installation.config)) as target,
+            source.snapshot() as snapshot,
+            copying(source, snapshot, target),
+        ):
+            yield
+    except (NotEmpty, DatabaseInUse) as error:
+        raise CannotRestore(error.message) from error
+    finally:
+        for end in ("-wal", "-shm"):  # who may only read leaves them behind
+            written.with_name(f"{written.name}{end}").unlink(missing_ok=True)
+
+
+def _goes_to_server(places: Places, manifest: Manifest) -> bool:
+    held = f"core/{OPERATIONS}" in {file.path for file in manifest.files}
+    return held and places.installation.config.operations is not None
 
 
 def _written(places: Places, path: str) -> Path:

@@ -29,13 +29,15 @@ from typing import Final
 import msgspec
 
 from edge.outbox_copy import waiting_batches
+from gateway.operations import OPERATIONS, operations_store
 from gridwarden import __version__
 from gridwarden.backup.archive import ArchiveWriter
 from gridwarden.backup.bus_access import own_bus, running_bus
+from gridwarden.backup.held_operations import HeldOperations
 from gridwarden.backup.manifest import CONFIGURATION, STREAMS, Manifest
 from gridwarden.backup.steps import step
 from gridwarden.console_text import tell
-from gridwarden.installation import LEDGER, OPERATIONS, Installation
+from gridwarden.installation import LEDGER, Installation
 from ingest.audit import STORES
 from ingest.bus import MESSAGE_ID, Bus
 from ingest.sequences import BatchId, Sequences
@@ -71,8 +73,9 @@ class Taken:
 async def take(installation: Installation, target: Path, *, with_secrets: bool) -> Taken:
     """Write a backup of `installation` to `target`, which must not exist.
 
-    Raises `CannotBackUp`, `ingest.database.StoreUnavailable`, `ingest.bus.BusUnavailable`,
-    `ingest.nats_files.ServerError`, `nats.errors.Error` and OSError; then there is no backup.
+    Raises `CannotBackUp`, `ingest.database.StoreUnavailable`, `cases.store.StoreUnavailable`,
+    `ingest.bus.BusUnavailable`, `ingest.nats_files.ServerError`, `nats.errors.Error` and OSError; then there
+    is no backup.
     """
     with ExitStack() as stack:
         writer = stack.enter_context(ArchiveWriter(target))
@@ -115,7 +118,7 @@ class _Moments:
     installation: Installation
     stack: ExitStack
     streams: Path
-    files: dict[str, Snapshot] = field(default_factory=dict)
+    files: dict[str, Snapshot | HeldOperations] = field(default_factory=dict)
     ledger: Done = field(default_factory=dict)
     readers: list[Done] = field(default_factory=list)
     """What each reader of ``READINGS_*`` has done."""
@@ -172,18 +175,31 @@ class _Moments:
         path = self.installation.config.data / name
         if not path.exists():
             return None
-        self.files[name] = self.stack.enter_context(Snapshot(path))
-        return self.files[name]
+        held = self.stack.enter_context(Snapshot(path))
+        self.files[name] = held
+        return held
 
     def _hold_readers(self) -> None:
         for store, name in STORES.items():
             held = self._hold(name)
             if held is not None and store in self.installation.config.stores:
                 self.readers.append(held.done())
-        if (operations := self._hold(OPERATIONS)) is not None:
+        if (operations := self._hold_operations()) is not None:
             self.readers.append(_ruled(operations, self.installation.config.partition))
             revisions = operations.rows("SELECT version_num FROM alembic_version")
             self.schema = "".join(str(revision) for (revision,) in revisions)
+
+    def _hold_operations(self) -> Snapshot | HeldOperations | None:
+        """The file, or the database on a server, which becomes a file in the backup; None: not made yet."""
+        if self.installation.config.operations is None:
+            return self._hold(OPERATIONS)
+        store = operations_store(self.installation.config)
+        if store.revision() is None:
+            store.close()
+            return None
+        held = self.stack.enter_context(HeldOperations(store))
+        self.files[OPERATIONS] = held
+        return held
 
     async def _hold_ledger(self, copied: set[BatchId]) -> None:
         """Hold the ledger at a moment at which it has all that its readers had at theirs."""
@@ -236,7 +252,7 @@ def _has(done: Done, batch: BatchId) -> bool:
     return numbers is not None and batch.seq in numbers
 
 
-def _ruled(operations: Snapshot, partition: int) -> Done:
+def _ruled(operations: Snapshot | HeldOperations, partition: int) -> Done:
     """What the rules have done."""
     return {
         (edge, Lane(lane)): Sequences(msgspec.json.decode(ranges, type=list[tuple[int, int]]))

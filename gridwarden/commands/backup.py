@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import nats.errors
 
+from cases.store import StoreUnavailable as OperationsUnavailable
 from gridwarden.backup.archive import Archive
 from gridwarden.backup.manifest import BadArchive, Manifest
 from gridwarden.backup.places import Places, Target
@@ -107,7 +108,14 @@ def _carefully(work: Coroutine[Any, Any, _Result]) -> _Result:
         _refuse(error)
     except OSError as error:
         stop(_of_file(error), code=1)
-    except (StoreUnavailable, BusUnavailable, BusClosed, ServerError, nats.errors.Error) as error:
+    except (
+        StoreUnavailable,
+        OperationsUnavailable,
+        BusUnavailable,
+        BusClosed,
+        ServerError,
+        nats.errors.Error,
+    ) as error:
         stop(str(error), code=1)
 
 

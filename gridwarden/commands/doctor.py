@@ -6,15 +6,17 @@ import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import httpx
 
-from gridwarden.commands.core import config_of
+from gridwarden.commands.core import config_of, read_config
 from gridwarden.console_text import LANGUAGE, say, tell, translate
 from gridwarden.finding import Finding, Verdict
+from gridwarden.operations_check import check_operations
 from gridwarden.site_check import check_site
 from gridwarden.storage_check import check_influx, check_limits
 from ingest.enrolment import RegisterUnusable
@@ -33,15 +35,22 @@ DISK_LOW: Final = 2 * GIGABYTE
 _MARKS: Final[dict[Verdict, str]] = {"good": "✓", "warning": "!", "bad": "✗"}
 
 
-def run(data: Path, influx: str, influx_user: str, influx_password_file: Path | None) -> int:
-    """Look at everything; the exit code is 1 when something is bad."""
-    looks: list[Callable[[], Iterator[Finding]]] = [
-        _machine,
-        lambda: _data_folder(data),
-        lambda: _links(data / "run" / "secrets"),
-        lambda: _site(data / "site"),
-        lambda: _gateway(data),
-        lambda: _storage(data, influx, influx_user, influx_password_file),
+def run(
+    data: Path, file: Path | None, influx: str, influx_user: str, influx_password_file: Path | None
+) -> int:
+    """Look at everything; the exit code is 1 when something is bad. `file` is the services' configuration."""
+    looks: list[Callable[[], Iterator[Finding]]] = [_machine]
+    if file is None:
+        looks += [
+            lambda: _data_folder(data),
+            lambda: _links(data / "run" / "secrets"),
+            lambda: _site(data / "site"),
+        ]
+    else:
+        looks.append(lambda: _services(file))
+    looks += [
+        lambda: _gateway(data, file),
+        lambda: _storage(data, file, influx, influx_user, influx_password_file),
     ]
     worst = 0
     for look in looks:
@@ -62,6 +71,13 @@ def _machine() -> Iterator[Finding]:
         yield Finding("good", tell("NATS server {version} ({path})", version=number, path=server))
     except ServerError as error:
         yield Finding("bad", str(error))
+
+
+def _services(file: Path) -> Iterator[Finding]:
+    with suppress(InvalidConfiguration):  # told with the gateway
+        config = read_config(file)
+        yield from _data_folder(config.data)
+        yield from _site(config.site)
 
 
 def _data_folder(data: Path) -> Iterator[Finding]:
@@ -136,9 +152,9 @@ def _site(folder: Path) -> Iterator[Finding]:
         )
 
 
-def _gateway(data: Path) -> Iterator[Finding]:
+def _gateway(data: Path, file: Path | None = None) -> Iterator[Finding]:
     try:
-        config = config_of(data)
+        config = config_of(data) if file is None else read_config(file)
     except InvalidConfiguration as error:
         yield from (Finding("bad", translate(problem.told(problem.short))) for problem in error.problems)
         return
@@ -151,7 +167,9 @@ def _gateway(data: Path) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 tell("the gateway does not run"),
-                tell("Start it: gridwarden up --data {data}", data=data),
+                tell("Start it: gridwarden up --data {data}", data=data)
+                if file is None
+                else tell("Next: systemctl start gridwarden.target"),
             )
             return
     address = f"http://{host}:{port}/api/v1"
@@ -193,16 +211,19 @@ def _gateway(data: Path) -> Iterator[Finding]:
     yield silent
 
 
-def _storage(data: Path, influx: str, user: str, password_file: Path | None) -> Iterator[Finding]:
+def _storage(
+    data: Path, file: Path | None, influx: str, user: str, password_file: Path | None
+) -> Iterator[Finding]:
     """What gateway.yaml says of disks and stores; an InfluxDB that was named wins over the one in it."""
     settings: InfluxSettings | None = None
     try:
         if influx:
             given = os.environ.get("GRIDWARDEN_INFLUX_PASSWORD", "")
             settings = InfluxSettings(influx, user=user, password=read_secret(password_file, given))
-        config = config_of(data)
+        config = config_of(data) if file is None else read_config(file)
         if config is not None:
             yield from check_limits(config)
+            yield from check_operations(config)
             if config.influx is not None and settings is None:
                 settings = influx_settings(config.influx)
     except InvalidConfiguration:

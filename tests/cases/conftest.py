@@ -1,25 +1,30 @@
 """A small community, its desk and its store, and the moves that every story here is made of."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 
 from cases.case import Action, Actor, Case, Proof, actor_of
 from cases.desk import Changes, Desk
 from cases.states import Act
 from cases.store import OperationsStore
+from cases.store.sqlite_file import SqliteFile
 from registry.categories import Category, EvidenceKind, EvidenceWanted, Milestone
 from registry.devices import Device
 from registry.grids import Calendar, Grid, GridKind, Person, Place, Role
 from registry.site import Site
 from rules.findings import Condition, Evidence, Finding, FindingKind, Severity
 from rules.model import Rule
+from tests.postgres import PASSWORD, Cluster
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -268,13 +273,54 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(tmp_path: Path, migrated: Path) -> Iterator[OperationsStore]:
-    """An operations database, ready for use."""
+def sqlite_store(tmp_path: Path, migrated: Path) -> Iterator[OperationsStore]:
+    """An operations database in a file, ready for use."""
     path = tmp_path / "operations.db"
     shutil.copyfile(migrated, path)
     opened = OperationsStore(f"sqlite:///{path}")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def postgres_store(postgres: Cluster, postgres_database: str) -> Iterator[OperationsStore]:
+    """An operations database on a server, ready for use."""
+    opened = postgres.store(postgres_database)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest) -> OperationsStore:
+    """An operations database, ready for use: each test runs over both kinds."""
+    opened: OperationsStore = request.getfixturevalue(f"{request.param}_store")
+    return opened
+
+
+ByHand = Callable[..., list[tuple[Any, ...]]]
+REFUSED_BY_DATABASE = (sqlite3.IntegrityError, psycopg.IntegrityError)
+
+
+@pytest.fixture
+def by_hand(store: OperationsStore, request: pytest.FixtureRequest) -> ByHand:
+    """Statements behind the store's back, in one transaction; gives the last one's rows."""
+
+    def run(*statements: str) -> list[tuple[Any, ...]]:
+        if isinstance(store.database, SqliteFile):
+            connection: Any = sqlite3.connect(store.database.path)
+        else:
+            cluster: Cluster = request.getfixturevalue("postgres")
+            connection = psycopg.connect(
+                cluster.url(str(store.url.database)), password=PASSWORD, sslmode="prefer"
+            )
+        with closing(connection), connection:
+            rows = []
+            for statement in statements:
+                cursor = connection.execute(statement)
+                rows = cursor.fetchall() if cursor.description else []
+            return rows
+
+    return run
 
 
 @pytest.fixture

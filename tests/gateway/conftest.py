@@ -1,6 +1,6 @@
 """A gateway's application without its bus: real stores, a real desk, a real engine's findings."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from registry.site import Site
 from rules.commands import Acknowledge, Refused, Reset
 from rules.findings import Condition, Evidence, Finding, FindingKind, Severity
 from rules.model import Rule
+from tests.postgres import Cluster
 
 NOW = 1_790_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -186,11 +187,33 @@ class Gateway:
 
 
 @pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
-    """A gateway with two detectors; one has spoken, of a temperature that is no number too."""
-    site, rules = small_site(), some_rules()
+def sqlite_operations(tmp_path: Path) -> Iterator[OperationsStore]:
+    """An operations database in a file."""
     store = OperationsStore(f"sqlite:///{tmp_path / 'operations.db'}")
     store.migrate()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def postgres_operations(postgres: Cluster, postgres_database: str) -> Iterator[OperationsStore]:
+    """An operations database on a server."""
+    store = postgres.store(postgres_database)
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def operations(request: pytest.FixtureRequest) -> OperationsStore:
+    """The operations database: each test runs over both kinds."""
+    store: OperationsStore = request.getfixturevalue(f"{request.param}_operations")
+    return store
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, operations: OperationsStore) -> AsyncIterator[Gateway]:
+    """A gateway with two detectors; one has spoken, of a temperature that is no number too."""
+    site, rules, store = small_site(), some_rules(), operations
     readings = EmbeddedStore(tmp_path / "readings.db")
     spoken = tuple(
         Reading("s1", point, value, NOW - back * SECOND, NOW, NOW)
@@ -252,4 +275,3 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
         yield made
     await history.close()
     await readings.close()
-    store.close()

@@ -8,6 +8,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+INTEGER = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+SMALL = sa.SmallInteger().with_variant(sa.BigInteger(), "postgresql")
 AUTO = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
@@ -15,43 +18,43 @@ def upgrade() -> None:
     """Make every table."""
     op.create_table(
         "alarm",
-        sa.Column("id", sa.Text(), primary_key=True),
-        sa.Column("alarm", sa.Text(), nullable=False),
-        sa.Column("occurrence", sa.Integer(), nullable=False),
-        sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("severity", sa.Text(), nullable=False),
-        sa.Column("worst", sa.Text(), nullable=False),
-        sa.Column("rank", sa.SmallInteger(), nullable=False),
-        sa.Column("condition", sa.Text(), nullable=False),
+        sa.Column("id", TEXT, primary_key=True),
+        sa.Column("alarm", TEXT, nullable=False),
+        sa.Column("occurrence", INTEGER, nullable=False),
+        sa.Column("rule", TEXT, nullable=False),
+        sa.Column("version", INTEGER, nullable=False),
+        sa.Column("severity", TEXT, nullable=False),
+        sa.Column("worst", TEXT, nullable=False),
+        sa.Column("rank", SMALL, nullable=False),
+        sa.Column("condition", TEXT, nullable=False),
         sa.Column("standing", sa.Boolean(), nullable=False),
         sa.Column("open", sa.Boolean(), nullable=False),
         sa.Column("acknowledged", sa.Boolean(), nullable=False),
         sa.Column("acknowledged_at", sa.BigInteger()),
-        sa.Column("acknowledged_by", sa.Text(), nullable=False),
+        sa.Column("acknowledged_by", TEXT, nullable=False),
         sa.Column("reset_at", sa.BigInteger()),
-        sa.Column("reset_by", sa.Text(), nullable=False),
+        sa.Column("reset_by", TEXT, nullable=False),
         sa.Column("raised", sa.BigInteger(), nullable=False),
         sa.Column("noticed", sa.BigInteger(), nullable=False),
         sa.Column("changed", sa.BigInteger(), nullable=False),
         sa.Column("cleared", sa.BigInteger()),
-        sa.Column("ended", sa.Text(), nullable=False),
+        sa.Column("ended", TEXT, nullable=False),
         sa.Column("record", sa.Boolean(), nullable=False),
         sa.Column("late", sa.Boolean(), nullable=False),
         sa.Column("replayed", sa.Boolean(), nullable=False),
         sa.Column("no_data", sa.Boolean(), nullable=False),
         sa.Column("flapping", sa.Boolean(), nullable=False),
-        sa.Column("suppressed_by", sa.Text(), nullable=False),
-        sa.Column("device", sa.Text(), nullable=False),
-        sa.Column("place", sa.Text(), nullable=False),
-        sa.Column("building", sa.Text(), nullable=False),
-        sa.Column("edge", sa.Text(), nullable=False),
-        sa.Column("grid1", sa.Text(), nullable=False),
-        sa.Column("grid2", sa.Text(), nullable=False),
-        sa.Column("grid3", sa.Text(), nullable=False),
-        sa.Column("labels", sa.Text(), nullable=False),
-        sa.Column("case_id", sa.Text(), nullable=False),
-        sa.Column("findings", sa.Integer(), nullable=False),
+        sa.Column("suppressed_by", TEXT, nullable=False),
+        sa.Column("device", TEXT, nullable=False),
+        sa.Column("place", TEXT, nullable=False),
+        sa.Column("building", TEXT, nullable=False),
+        sa.Column("edge", TEXT, nullable=False),
+        sa.Column("grid1", TEXT, nullable=False),
+        sa.Column("grid2", TEXT, nullable=False),
+        sa.Column("grid3", TEXT, nullable=False),
+        sa.Column("labels", TEXT, nullable=False),
+        sa.Column("case_id", TEXT, nullable=False),
+        sa.Column("findings", INTEGER, nullable=False),
         sa.Column("change", sa.BigInteger(), nullable=False),
     )
     op.create_index("alarm_case", "alarm", ["case_id", "standing"])
@@ -69,36 +72,36 @@ def upgrade() -> None:
     op.create_table(
         "finding",
         sa.Column("seq", AUTO, primary_key=True, autoincrement=True),
-        sa.Column("alarm_id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("alarm_id", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.Column("noticed", sa.BigInteger(), nullable=False),
-        sa.Column("severity", sa.Text(), nullable=False),
-        sa.Column("condition", sa.Text(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("severity", TEXT, nullable=False),
+        sa.Column("condition", TEXT, nullable=False),
+        sa.Column("version", INTEGER, nullable=False),
         sa.Column("late", sa.Boolean(), nullable=False),
         sa.Column("replayed", sa.Boolean(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("suppressed_by", sa.Text(), nullable=False),
-        sa.Column("readings", sa.Text(), nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
+        sa.Column("actor", TEXT, nullable=False),
+        sa.Column("suppressed_by", TEXT, nullable=False),
+        sa.Column("readings", TEXT, nullable=False),
     )
     op.create_index("finding_alarm", "finding", ["alarm_id", "seq"])
     op.create_table(
         "cases",
-        sa.Column("id", sa.Text(), primary_key=True),
-        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("id", TEXT, primary_key=True),
+        sa.Column("state", TEXT, nullable=False),
         sa.Column("open", sa.Boolean(), nullable=False),
-        sa.Column("category", sa.Text(), nullable=False),
-        sa.Column("priority", sa.Text(), nullable=False),
-        sa.Column("merge_key", sa.Text(), nullable=False),
-        sa.Column("place", sa.Text(), nullable=False),
-        sa.Column("building", sa.Text(), nullable=False),
-        sa.Column("grid1", sa.Text(), nullable=False),
-        sa.Column("grid2", sa.Text(), nullable=False),
-        sa.Column("grid3", sa.Text(), nullable=False),
-        sa.Column("officer", sa.Text(), nullable=False),
-        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("category", TEXT, nullable=False),
+        sa.Column("priority", TEXT, nullable=False),
+        sa.Column("merge_key", TEXT, nullable=False),
+        sa.Column("place", TEXT, nullable=False),
+        sa.Column("building", TEXT, nullable=False),
+        sa.Column("grid1", TEXT, nullable=False),
+        sa.Column("grid2", TEXT, nullable=False),
+        sa.Column("grid3", TEXT, nullable=False),
+        sa.Column("officer", TEXT, nullable=False),
+        sa.Column("holder", TEXT, nullable=False),
         sa.Column("accepted", sa.Boolean(), nullable=False),
         sa.Column("opened", sa.BigInteger(), nullable=False),
         sa.Column("changed", sa.BigInteger(), nullable=False),
@@ -108,10 +111,10 @@ def upgrade() -> None:
         ),
         sa.Column("next_due", sa.BigInteger()),
         sa.Column("drill", sa.Boolean(), nullable=False),
-        sa.Column("search", sa.Text(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
-        sa.Column("history_count", sa.Integer(), nullable=False),
-        sa.Column("history_hash", sa.Text(), nullable=False),
+        sa.Column("search", TEXT, nullable=False),
+        sa.Column("body", TEXT, nullable=False),
+        sa.Column("history_count", INTEGER, nullable=False),
+        sa.Column("history_hash", TEXT, nullable=False),
         sa.Column("change", sa.BigInteger(), nullable=False),
     )
     op.create_index("cases_category", "cases", ["category", "open"])
@@ -129,92 +132,90 @@ def upgrade() -> None:
     op.create_index("cases_tally", "cases", ["open", "grid1", "grid2", "grid3", "late_from", "accepted"])
     op.create_table(
         "history",
-        sa.Column("case_id", sa.Text(), primary_key=True),
-        sa.Column("number", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("case_id", TEXT, primary_key=True),
+        sa.Column("number", INTEGER, primary_key=True, autoincrement=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
-        sa.Column("act", sa.Text(), nullable=False),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("actor_name", sa.Text(), nullable=False),
-        sa.Column("role", sa.Text(), nullable=False),
-        sa.Column("on_behalf_of", sa.Text(), nullable=False),
-        sa.Column("from_state", sa.Text(), nullable=False),
-        sa.Column("to_state", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("note", sa.Text(), nullable=False),
-        sa.Column("template", sa.Text(), nullable=False),
-        sa.Column("template_values", sa.Text(), nullable=False),
-        sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column("rule_version", sa.Integer(), nullable=False),
-        sa.Column("holder", sa.Text(), nullable=False),
-        sa.Column("prev_hash", sa.Text(), nullable=False),
-        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("act", TEXT, nullable=False),
+        sa.Column("actor", TEXT, nullable=False),
+        sa.Column("actor_name", TEXT, nullable=False),
+        sa.Column("role", TEXT, nullable=False),
+        sa.Column("on_behalf_of", TEXT, nullable=False),
+        sa.Column("from_state", TEXT, nullable=False),
+        sa.Column("to_state", TEXT, nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
+        sa.Column("note", TEXT, nullable=False),
+        sa.Column("template", TEXT, nullable=False),
+        sa.Column("template_values", TEXT, nullable=False),
+        sa.Column("rule", TEXT, nullable=False),
+        sa.Column("rule_version", INTEGER, nullable=False),
+        sa.Column("holder", TEXT, nullable=False),
+        sa.Column("prev_hash", TEXT, nullable=False),
+        sa.Column("hash", TEXT, nullable=False),
     )
     op.create_index("history_time", "history", ["time"])
     op.create_table(
         "evidence",
         sa.Column("seq", AUTO, primary_key=True, autoincrement=True),
-        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("case_id", TEXT, nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.Column(
             "kind",
-            sa.Text(),
+            TEXT,
             nullable=False,
             comment="finding, or a person's note, photo, reading, signature",
         ),
-        sa.Column("alarm_id", sa.Text(), nullable=False),
-        sa.Column("want", sa.Text(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("readings", sa.Text(), nullable=False),
+        sa.Column("alarm_id", TEXT, nullable=False),
+        sa.Column("want", TEXT, nullable=False),
+        sa.Column("text", TEXT, nullable=False),
+        sa.Column("actor", TEXT, nullable=False),
+        sa.Column("readings", TEXT, nullable=False),
     )
     op.create_index("evidence_case", "evidence", ["case_id", "seq"])
     op.create_table(
         "delivery",
-        sa.Column("id", sa.Text(), primary_key=True),
+        sa.Column("id", TEXT, primary_key=True),
         sa.Column(
             "number", sa.BigInteger(), nullable=False, comment="Order of making, for order per subject."
         ),
-        sa.Column("receiver", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("receiver", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("subject", TEXT, nullable=False),
+        sa.Column("payload", TEXT, nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("due", sa.BigInteger(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("attempts", INTEGER, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("error", TEXT, nullable=False),
     )
     op.create_index("delivery_due", "delivery", ["state", "due", "number"])
     op.create_index("delivery_subject", "delivery", ["receiver", "subject", "number"])
     op.create_table(
         "engine_instance",
-        sa.Column("partition", sa.Integer(), primary_key=True, autoincrement=False),
-        sa.Column("key", sa.Text(), primary_key=True),
+        sa.Column("partition", INTEGER, primary_key=True, autoincrement=False),
+        sa.Column("key", TEXT, primary_key=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
     )
     op.create_table(
         "engine_marks",
-        sa.Column("partition", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("partition", INTEGER, primary_key=True, autoincrement=False),
         sa.Column("marks", sa.LargeBinary(), nullable=False),
     )
     op.create_table(
         "engine_position",
-        sa.Column("partition", sa.Integer(), primary_key=True, autoincrement=False),
-        sa.Column("stream", sa.Text(), primary_key=True),
+        sa.Column("partition", INTEGER, primary_key=True, autoincrement=False),
+        sa.Column("stream", TEXT, primary_key=True),
         sa.Column("seq", sa.BigInteger(), nullable=False),
     )
     op.create_table(
         "engine_done",
-        sa.Column("partition", sa.Integer(), primary_key=True, autoincrement=False),
-        sa.Column("edge", sa.Text(), primary_key=True),
-        sa.Column("lane", sa.Text(), primary_key=True),
-        sa.Column(
-            "ranges", sa.Text(), nullable=False, comment="JSON list of [first, last] batch numbers done."
-        ),
+        sa.Column("partition", INTEGER, primary_key=True, autoincrement=False),
+        sa.Column("edge", TEXT, primary_key=True),
+        sa.Column("lane", TEXT, primary_key=True),
+        sa.Column("ranges", TEXT, nullable=False, comment="JSON list of [first, last] batch numbers done."),
     )
     op.create_table(
         "counter",
-        sa.Column("name", sa.Text(), primary_key=True),
+        sa.Column("name", TEXT, primary_key=True),
         sa.Column("value", sa.BigInteger(), nullable=False),
     )
     _append_only("history")
@@ -242,11 +243,15 @@ def _append_only(table: str) -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
             f"CREATE FUNCTION {table}_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
+            f"$$ BEGIN RAISE EXCEPTION '{table} is append-only' USING ERRCODE = '23000'; END $$"
         )
         op.execute(
             f"CREATE TRIGGER {table}_kept BEFORE UPDATE OR DELETE ON {table} "
             f"FOR EACH ROW EXECUTE FUNCTION {table}_only_grows()"
+        )
+        op.execute(
+            f"CREATE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table} "
+            f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_only_grows()"
         )
         return
     for event in ("UPDATE", "DELETE"):
@@ -258,6 +263,7 @@ def _append_only(table: str) -> None:
 
 def _lift(table: str) -> None:
     if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"DROP TRIGGER {table}_not_emptied ON {table}")
         op.execute(f"DROP TRIGGER {table}_kept ON {table}")
         op.execute(f"DROP FUNCTION {table}_only_grows()")
         return

@@ -8,6 +8,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+INTEGER = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 TABLES = ("history", "evidence")
 
 
@@ -15,12 +17,12 @@ def upgrade() -> None:
     """History and evidence still only grow, but those of a removed case may go."""
     op.create_table(
         "removed_case",
-        sa.Column("id", sa.Text(), primary_key=True),
+        sa.Column("id", TEXT, primary_key=True),
         sa.Column("opened", sa.BigInteger(), nullable=False),
         sa.Column("closed", sa.BigInteger(), nullable=False),
         sa.Column("removed", sa.BigInteger(), nullable=False),
-        sa.Column("history_count", sa.Integer(), nullable=False),
-        sa.Column("history_hash", sa.Text(), nullable=False),
+        sa.Column("history_count", INTEGER, nullable=False),
+        sa.Column("history_hash", TEXT, nullable=False),
     )
     op.create_index("alarm_age", "alarm", ["open", "changed"])
     op.create_index("cases_age", "cases", ["open", "closed"])
@@ -42,10 +44,15 @@ def downgrade() -> None:
 def _refuse_deletion(table: str, *, unless: str) -> None:
     """Make the trigger against deletions anew, with an exception where the statement finds a row."""
     if op.get_bind().dialect.name == "postgresql":
-        exception = f"IF TG_OP = 'DELETE' AND EXISTS ({unless}) THEN RETURN OLD; END IF; " if unless else ""
+        exception = (
+            f"IF TG_OP = 'DELETE' THEN IF EXISTS ({unless}) THEN RETURN OLD; END IF; END IF; "
+            if unless
+            else ""
+        )
         op.execute(
             f"CREATE OR REPLACE FUNCTION {table}_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN {exception}RAISE EXCEPTION '{table} is append-only'; END $$"
+            f"$$ BEGIN {exception}"
+            f"RAISE EXCEPTION '{table} is append-only' USING ERRCODE = '23000'; END $$"
         )
         return
     condition = f"WHEN NOT EXISTS ({unless}) " if unless else ""
