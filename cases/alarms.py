@@ -56,6 +56,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool = False
     no_data: bool = False
     flapping: bool = False
+    prealarm: bool = False
+    """It began as a pre-alarm: one detector that no second one had confirmed."""
     suppressed_by: str = ""
     case: str = ""
     findings: int = 0
@@ -138,7 +140,8 @@ def _by_kind(now: Alarm, before: Alarm, finding: Finding) -> Alarm:
     match finding.kind:
         case FindingKind.PREALARM | FindingKind.RAISED:
             again = before.condition is not Condition.RECOVERING
-            return replace(_unseen(now) if again else now, cleared=None)
+            prealarm = now.prealarm or finding.kind is FindingKind.PREALARM
+            return replace(_unseen(now) if again else now, cleared=None, prealarm=prealarm)
         case FindingKind.SEVERITY if finding.severity.rank < before.severity.rank:
             return _unseen(now)
         case FindingKind.LATCHED | FindingKind.CLEARED:

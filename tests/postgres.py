@@ -18,11 +18,14 @@ import psycopg
 import pytest
 
 from cases.store import OperationsStore
+from cases.store.operations import MIGRATIONS
 from links.database_address import Login
 from links.secret_files import write_secret
 from supervision.ports import free_ports
 from tests.conftest import wait_until
 
+NEWEST = max(path.name[1:5] for path in (MIGRATIONS / "versions").glob("v[0-9]*.py"))
+"""The schema that this program needs."""
 ADMIN = "cluster-admin"
 USER = "gridwarden"
 PASSWORD = 'o\'brien \\ "pass" %40 口令'

@@ -4,12 +4,24 @@ The copy is of one moment, while others write, and it is there as a whole or not
 what it is copied from, so that a database can be copied before the program brings it up to date.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, insert, inspect, select, text, true
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+    true,
+)
 
 from cases.store.columns import AUTO
 from cases.store.errors import StoreUnavailable
@@ -68,13 +80,12 @@ def copying(
     refuse_filled(target)
     target.migrate(revision="base")  # what an emptied database had may be of another revision
     target.migrate(revision=revision)
-    known = set(inspect(snapshot).get_table_names())
-    tables = [table for table in METADATA.sorted_tables if table.name in known]
+    tables = dict(_there(snapshot))
     counts = {table: _count(snapshot, table) for table in tables}
     total, done = sum(counts.values()), 0
     with target.connection() as into:
-        for table in tables:
-            for rows in _chunks(snapshot, table):
+        for table, columns in tables.items():
+            for rows in _chunks(snapshot, table, columns):
                 into.execute(insert(table), rows)
                 done += len(rows)
                 progress(done, total)
@@ -100,16 +111,28 @@ def refuse_filled(target: OperationsStore) -> None:
                 )
 
 
-def _chunks(connection: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
+def _there(connection: Connection) -> Iterator[tuple[Table, Sequence[Column[Any]]]]:
+    """The tables and columns that a database of this or an earlier schema has."""
+    inspection = inspect(connection)
+    names = set(inspection.get_table_names())
+    for table in METADATA.sorted_tables:
+        if table.name in names:
+            columns = {column["name"] for column in inspection.get_columns(table.name)}
+            yield table, [column for column in table.c if column.name in columns]
+
+
+def _chunks(
+    connection: Connection, table: Table, columns: Sequence[Column[Any]]
+) -> Iterator[list[dict[str, Any]]]:
     """The rows of a table in the order of its key, some at once."""
-    every = select(table).where(_ours(table)).order_by(*table.primary_key)
+    every = select(*columns).where(_ours(table)).order_by(*table.primary_key)
     with connection.execute(every, execution_options={"yield_per": CHUNK}) as found:
         for rows in found.mappings().partitions(CHUNK):
             yield [dict(row) for row in rows]
 
 
 def _some(table: Table) -> Select[Any]:
-    return select(table).where(_ours(table)).limit(1)
+    return select(*table.primary_key).where(_ours(table)).limit(1)
 
 
 def _count(connection: Connection, table: Table) -> int:

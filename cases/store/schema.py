@@ -7,7 +7,7 @@ History and evidence only grow: triggers refuse UPDATE, and DELETE but for a cas
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, Table, text
+from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, Table, false, text
 
 from cases.store.columns import AUTO, INTEGER, SMALL, TEXT
 
@@ -54,6 +54,7 @@ ALARM: Final = Table(
     Column("case_id", TEXT, nullable=False),
     Column("findings", INTEGER, nullable=False),
     Column("change", BigInteger, nullable=False),
+    Column("prealarm", Boolean, nullable=False, server_default=false()),
     Index("alarm_list", "rank", text("raised DESC"), "id"),
     Index("alarm_device", "device", text("raised DESC")),
     Index("alarm_place", "place", text("raised DESC")),

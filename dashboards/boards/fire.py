@@ -86,6 +86,20 @@ def board(context: Context) -> Dashboard:
         )
     ]
     shown.append(panels.curves(context, N_("Fire and gas alarms raised"), raised, bars=True))
+    began = query(
+        f'SELECT count("id") FROM {alarm} WHERE {TIME} AND "prealarm" = 1 AND {_OF_FIRE} AND {_HERE}'
+        f" GROUP BY {EACH} fill(0)",
+        alias=context.say(N_("pre-alarms")),
+    )
+    shown.append(
+        panels.curves(
+            context,
+            N_("Pre-alarms"),
+            [began],
+            bars=True,
+            about=N_("Alarms that began with one detector, whether or not a second one confirmed it later."),
+        )
+    )
     shown.append(
         panels.bars(
             context,

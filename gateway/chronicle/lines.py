@@ -61,6 +61,7 @@ def alarm_line(alarm: Alarm, site: Site, names: Names) -> str:
         "late": int(alarm.late),
         "replayed": int(alarm.replayed),
         "flapping": int(alarm.flapping),
+        "prealarm": int(alarm.prealarm),
         "suppressed": int(bool(alarm.suppressed_by)),
         **_named("rule", what),
         **_named("where", where),

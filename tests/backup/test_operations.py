@@ -17,7 +17,7 @@ from gridwarden.backup.taking import take
 from ingest.bus import Bus
 from tests.backup.conftest import Core
 from tests.cases.conftest import Story, community, starter_rules
-from tests.postgres import Cluster
+from tests.postgres import NEWEST, Cluster
 
 
 def keep_on_server(core: Core, cluster: Cluster, database: str) -> None:
@@ -57,7 +57,7 @@ def alarms(store: OperationsStore) -> list[str]:
 
 async def test_from_a_server_to_a_file(here: Core, there: Core, story: Story, tmp_path: Path) -> None:
     archive = await backed_up(here, tmp_path / "backup.tar.gz")
-    assert archive.manifest.schema == "0002"
+    assert archive.manifest.schema == NEWEST
     assert "core/operations.db" in [file.path for file in archive.manifest.files]
     story.raised("s3")  # the gateway goes on, and is not in the way
     await restore(archive, Target.of_config(there.config), force=False)

@@ -133,8 +133,8 @@ def test_a_database_that_was_never_set_up_is_not_copied(elsewhere: Elsewhere, tm
 
 
 def test_the_copy_has_the_schema_of_what_it_is_copied_from(story: Story, elsewhere: Elsewhere) -> None:
-    story.store.migrate(revision="0001")
     story.raised("s1")
+    story.store.migrate(revision="0001")
     copy(story.store, elsewhere())
     assert elsewhere().revision() == "0001"
     elsewhere().migrate()

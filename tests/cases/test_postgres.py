@@ -26,7 +26,7 @@ from links.database_address import Login
 from links.secret_files import write_secret
 from rules.findings import Severity
 from tests.cases.conftest import ByHand, Story
-from tests.postgres import ADMIN, PASSWORD, USER, Cluster
+from tests.postgres import ADMIN, NEWEST, PASSWORD, USER, Cluster
 
 pytestmark = pytest.mark.parametrize("store", ["postgres"], indirect=True)
 
@@ -341,7 +341,7 @@ def test_a_changed_password_is_taken_from_its_file_at_the_next_connection(
         other.revision()
     assert "wrong-secret-word" not in str(refused.value)
     write_secret(file, PASSWORD)
-    assert other.revision() == "0002"
+    assert other.revision() == NEWEST
     file.chmod(0o644)
     other.close()
     with pytest.raises(StoreUnavailable, match="chmod 600"):

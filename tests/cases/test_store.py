@@ -23,8 +23,9 @@ from cases.store import (
 from cases.store.schema import METADATA
 from cases.store.sqlite_file import SqliteFile
 from registry.categories import EvidenceKind
-from rules.findings import FindingKind, Severity
+from rules.findings import Condition, FindingKind, Severity
 from tests.cases.conftest import REFUSED_BY_DATABASE
+from tests.postgres import NEWEST
 
 
 def database(store: OperationsStore) -> Path:
@@ -61,9 +62,19 @@ def test_migrating_twice_tells_of_each_step_once(tmp_path):
     told: list[str] = []
     store.migrate(lambda message: told.append(str(message)))
     store.migrate(lambda message: told.append(str(message)))
-    assert told == ["Database brought up to 0001.", "Database brought up to 0002."]
-    assert store.revision() == "0002"
+    assert told == [f"Database brought up to {revision}." for revision in ("0001", "0002", "0003")]
+    assert store.revision() == NEWEST
     store.close()
+
+
+def test_an_alarm_of_before_is_known_to_have_begun_as_a_prealarm(story):
+    story.raised("s1", kind=FindingKind.PREALARM, condition=Condition.PREALARM)
+    story.raised("s2")
+    story.store.migrate(revision="0002")
+    story.store.migrate()
+    with story.store.transaction() as tx:
+        kept = tx.alarms(["smoke:s1#1", "smoke:s2#1"])
+    assert {alarm.device: alarm.prealarm for alarm in kept.values()} == {"s1": True, "s2": False}
 
 
 def test_a_filled_database_can_be_taken_down_and_up_again(story):

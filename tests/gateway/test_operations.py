@@ -11,7 +11,7 @@ from gateway.operations import open_operations, operations_store
 from gridwarden.commands.core import read_config
 from ingest.opening import CannotRun
 from registry.problems import InvalidConfiguration
-from tests.postgres import Cluster
+from tests.postgres import NEWEST, Cluster
 
 
 def config(folder: Path, operations: dict[str, Any] | None = None) -> GatewayConfig:
@@ -53,14 +53,14 @@ def test_what_may_not_be_is_refused_with_a_sentence_and_without_the_password(
 def test_without_a_word_it_is_a_file_in_the_data_folder(tmp_path: Path) -> None:
     store = open_operations(config(tmp_path))
     assert (tmp_path / "core" / "operations.db").exists()
-    assert store.revision() == "0002"
+    assert store.revision() == NEWEST
     store.close()
 
 
 def test_on_a_server_it_is_set_up_there_and_there_only(postgres: Cluster, tmp_path: Path) -> None:
     database = postgres.new_database()
     store = open_operations(on(postgres, database, tmp_path))
-    assert store.revision() == "0002"
+    assert store.revision() == NEWEST
     assert not (tmp_path / "core" / "operations.db").exists()
     store.close()
     postgres.drop(database)
