@@ -69,6 +69,13 @@ async def write(conditions: Conditions) -> list[Figure]:
                 figures.append(
                     Figure("influx-write", "points written by one process", rate, "/s", goal, note)
                 )
+                conditions.tell("the server alone")
+                alone_rate = await _taken(settings, site, store.limits.readings, conditions.seconds / 4)
+                share_of_it = 100 * rate / alone_rate
+                figures += [
+                    Figure("influx-write", "points the server takes, already encoded", alone_rate, "/s"),
+                    Figure("influx-write", "the writer's share of that", share_of_it, "%"),
+                ]
             else:
                 what = "readings written by one process"
                 figures.append(Figure("influx-write", what, rate * share, "/s", note=note))
@@ -88,11 +95,36 @@ async def _written(store: InfluxStore, site: Site, seconds: float, *, alone: boo
         number += 1
         fresh = [_shifted(group, number + 1_000 * alone) for group in groups]
         began = time.perf_counter()
-        for at in range(0, len(fresh), store.limits.in_flight):
-            some = fresh[at : at + store.limits.in_flight]
-            await asyncio.gather(*(store.write(group, time.time_ns()) for group in some))
+        await _all_written(store, fresh)
         rates.append(lines / (time.perf_counter() - began))
     return statistics.median(rates[1:]), readings / lines  # the first round makes the database and its series
+
+
+async def _all_written(store: InfluxStore, groups: Sequence[Sequence[ReadingBatch]]) -> None:
+    """Write as `ingest.writer` does: as many writes under way as the store likes, the next when one ends."""
+    free = asyncio.Semaphore(store.limits.in_flight)
+    async with asyncio.TaskGroup() as writes:
+        for group in groups:
+            await free.acquire()
+            write = writes.create_task(store.write(group, time.time_ns()))
+            write.add_done_callback(lambda _: free.release())
+
+
+async def _taken(settings: InfluxSettings, site: Site, most: int, seconds: float) -> float:
+    """Points a second (the median of rounds) that the server takes from who has only to send them."""
+    encoder, client = LineEncoder(site), InfluxClient(settings)
+    groups = [*_groups(site, most, alone=True)]
+    sets = [[line for batch in group for line in encoder.lines(batch.readings)] for group in groups]
+    bodies = ["\n".join(lines).encode() for lines in sets]
+    rates: list[float] = []
+    until = time.monotonic() + seconds
+    while time.monotonic() < until or len(rates) < _ROUNDS:
+        began = time.perf_counter()
+        for at in range(0, len(bodies), 2):
+            await asyncio.gather(*(client.write(body) for body in bodies[at : at + 2]))
+        rates.append(sum(map(len, sets)) / (time.perf_counter() - began))
+    await client.close()
+    return statistics.median(rates[1:])
 
 
 async def week(conditions: Conditions) -> list[Figure]:

@@ -55,7 +55,7 @@ class InfluxStore:
 
     def __init__(self, settings: InfluxSettings, site: Site, books: Path) -> None:
         """`books` is this writer's own SQLite file; raises `StoreUnavailable` when it cannot be opened."""
-        self.limits = WriteLimits(readings=5_000, linger=1.0, in_flight=2, remote=True)
+        self.limits = WriteLimits(readings=5_000, linger=1.0, in_flight=3, remote=True)
         self.path = books
         self._client = InfluxClient(settings)
         self._appetite = Appetite(settings.timeout)
