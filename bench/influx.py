@@ -25,7 +25,7 @@ from ingest.stores.influx import InfluxStore
 from ingest.stores.influx_answers import Verdict
 from ingest.stores.influx_client import InfluxClient, InfluxSettings
 from ingest.stores.influx_policies import Retention
-from ingest.stores.influx_rollup import LEVELS, RollUp
+from ingest.stores.influx_rollup import LEVELS, RollUp, runs
 from ingest.stores.influx_setup import make_database
 from ingest.stores.line_protocol import LineEncoder
 from readings import Lane, Reading, ReadingBatch
@@ -46,7 +46,6 @@ _WRITES: Final = 40
 _LINES: Final = 5_000
 _ROUNDS: Final = 3
 _AGAIN: Final = 3
-_DAY_HOURS: Final = 24
 _STILL: Final = 10.0
 _PATIENCE: Final = 180.0
 
@@ -137,11 +136,12 @@ async def week(conditions: Conditions) -> list[Figure]:
         end = time.time_ns() // HALF_HOUR * HALF_HOUR
         took, readings = await _fill(client, site, end, conditions)
         raw = await _settled(conditions)
-        conditions.tell("roll-ups of an hour")
         hour = LEVELS[-1]
         rollup, began = RollUp(client, site), time.perf_counter()
-        for first in range((end - WEEK) // hour.width * hour.width, end, _DAY_HOURS * hour.width):
-            await rollup.make(hour, (first, _DAY_HOURS))
+        for number, span in enumerate(runs(hour, range(end - WEEK, end, hour.width))):
+            if number % 4 == 0:
+                conditions.tell(f"roll-ups of an hour: day {number // 4 + 1}")
+            await rollup.make(hour, span)
         rolling = time.perf_counter() - began
         figures = [
             Figure(

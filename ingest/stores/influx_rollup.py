@@ -14,7 +14,7 @@ numbers.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ import structlog
 
 from ingest.database import StoreUnavailable
 from ingest.stores.influx_answers import Verdict
-from ingest.stores.influx_client import UNREADABLE, InfluxClient, QueryFailed, identifier
+from ingest.stores.influx_client import UNREADABLE, InfluxClient, NoAnswer, QueryFailed, identifier
 from ingest.stores.line_protocol import line
 from readings import Scalar
 from readings.measurements import COUNT, HIGHEST, HOUR, LOWEST, MINUTE, STAT, SUM
@@ -119,6 +119,8 @@ class RollUp:
         self._client = client
         self._site = site
         self._refused = 0
+        self._most: dict[tuple[str, str], int] = {}
+        """How many windows the server answers for in time, by policy and measurement; without: any number."""
 
     def set_site(self, site: Site) -> None:
         """Use `site` from the next window on."""
@@ -127,24 +129,39 @@ class RollUp:
     async def make(self, level: Level, span: Span) -> None:
         """Roll up the windows of `span`; raises `StoreUnavailable`."""
         lines: list[str] = []
-        for measurement, numbers, switches in _points(self._site):
+        for wanted in _points(self._site):
             for edge in self._site.edges:  # one at a time: an answer stays small
-                lines += await self._of(level, span, measurement, edge, numbers, switches)
+                lines += await self._in_pieces(level, span, edge, wanted)
                 while len(lines) >= _LINES:
                     await self._write(level, lines[:_LINES])
                     del lines[:_LINES]
         await self._write(level, lines)
 
-    async def _of(
-        self,
-        level: Level,
-        span: Span,
-        measurement: str,
-        edge: str,
-        numbers: Sequence[str],
-        switches: Sequence[str],
-    ) -> list[str]:
+    async def _in_pieces(self, level: Level, span: Span, edge: str, wanted: "_Points") -> list[str]:
+        """Ask for everything at once; for half of it where that takes the server too long, and so on."""
         first, run = span
+        most = self._most.get((level.policy, wanted.measurement), run)
+        if run > most:
+            told = await self._in_pieces(level, (first, most), edge, wanted)
+            rest = first + most * level.width, run - most
+            return told + await self._in_pieces(level, rest, edge, wanted)
+        try:
+            return await self._of(level, span, edge, wanted)
+        except NoAnswer:
+            if run > 1:
+                self._most[level.policy, wanted.measurement] = run // 2
+                return await self._in_pieces(level, span, edge, wanted)
+            halves = wanted.halves()
+            if not halves:
+                raise
+            told = []
+            for half in halves:
+                told += await self._in_pieces(level, span, edge, half)
+            return told
+
+    async def _of(self, level: Level, span: Span, edge: str, wanted: "_Points") -> list[str]:
+        first, run = span
+        measurement, numbers, switches = wanted.measurement, wanted.numbers, wanted.switches
         table = f"{identifier(self._client.settings.database)}..{identifier(measurement)}"
         where = f'FROM {table} WHERE "edge" = $edge AND time >= $start AND time < $end'
         grouped = f"GROUP BY time({level.width}ns), * fill(none)"
@@ -182,15 +199,37 @@ class RollUp:
                 log.warning("roll-ups refused", policy=level.policy, reason=outcome.refusal.reason)
 
 
-def _points(site: Site) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Measurement, its points that are numbers, and its switches."""
+@dataclass(frozen=True)
+class _Points:
+    """Points of one measurement: those that are numbers, and switches."""
+
+    measurement: str
+    numbers: Sequence[str]
+    switches: Sequence[str]
+
+    def halves(self) -> "tuple[_Points, _Points] | None":
+        """The same in two; None for a single one."""
+        numbers, switches = self.numbers, self.switches
+        if numbers and switches:
+            return replace(self, switches=()), replace(self, numbers=())
+        middle = max(len(numbers), len(switches)) // 2
+        if not middle:
+            return None
+        return (
+            replace(self, numbers=numbers[:middle], switches=switches[:middle]),
+            replace(self, numbers=numbers[middle:], switches=switches[middle:]),
+        )
+
+
+def _points(site: Site) -> Iterator[_Points]:
+    """What there is to roll up, by measurement."""
     kinds = sorted(site.types.values(), key=lambda kind: kind.device_class)
     for measurement, same in groupby(kinds, key=lambda kind: kind.device_class):
         points = [point for kind in same for point in kind.points]
         numbers = sorted({point.name for point in points if point.kind is Kind.NUMBER})
         switches = sorted({point.name for point in points if point.kind is Kind.BINARY})
         if numbers or switches:
-            yield measurement, numbers, switches
+            yield _Points(measurement, numbers, switches)
 
 
 def _of_numbers(measurement: str, result: Mapping[str, Any]) -> Iterator[str]:

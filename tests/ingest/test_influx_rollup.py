@@ -1,7 +1,8 @@
 """Roll-ups in a real InfluxDB: exact, and made again when something comes late."""
 
 import math
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import pytest
 
 from ingest.database import StoreUnavailable
 from ingest.stores.influx import InfluxStore
-from ingest.stores.influx_client import InfluxClient, InfluxSettings
+from ingest.stores.influx_client import InfluxClient, InfluxSettings, NoAnswer
 from ingest.stores.influx_reader import InfluxHistory
+from ingest.stores.influx_rollup import LEVELS, RollUp
 from ingest.stores.influx_setup import make_database
-from readings import Lane, Reading, ReadingBatch
+from language import Message
+from readings import Lane, Reading, ReadingBatch, Scalar
 from registry.site import Site
 from tests.conftest import ServerProcess, influx_query
 from tests.ingest.world import NOW, SECOND
@@ -222,3 +225,62 @@ async def test_the_same_question_takes_maxima_from_every_policy(
         )
         found[policy] = result["series"][0]["values"]
     assert found["raw"] == found["minute"] == found["hour"] == [[BEGIN, 22]]
+
+
+class Tired(InfluxClient):
+    """Answers in time only for `windows` of a minute and `fields` at once; `asked` is what it was asked."""
+
+    def __init__(self, settings: InfluxSettings, windows: int, fields: int) -> None:
+        super().__init__(settings)
+        self._windows = windows
+        self._fields = fields
+        self.asked: list[int] = []
+
+    async def query(
+        self, statements: str, values: Mapping[str, Scalar] | None = None, *, change: bool = False
+    ) -> list[dict[str, Any]]:
+        bound = values or {}
+        windows = (int(bound["end"]) - int(bound["start"])) // MINUTE
+        self.asked.append(windows)
+        if windows > self._windows or len(set(re.findall(r'count\("(\w+)"\)', statements))) > self._fields:
+            raise NoAnswer(Message("no answer"))
+        return await super().query(statements, values, change=change)
+
+
+async def test_what_takes_the_server_too_long_is_asked_in_pieces(
+    influx_server: ServerProcess, site: Site, store: InfluxStore
+) -> None:
+    everything = ReadingBatch(
+        "edge-1", Lane.ALARM, 2,
+        tuple(
+            Reading(device, point, value, BEGIN + minute * MINUTE, BEGIN, BEGIN)
+            for minute in range(10)
+            for device, point, value in (
+                ("climate-1", "temperature", 20.0 + minute), ("climate-1", "humidity", 50.0),
+                ("smoke-1", "smoke", minute == 4), ("smoke-1", "battery", 90.0 - minute),
+            )
+        ),
+    )  # fmt: skip
+    await store.write([everything], BEGIN)
+    client = Tired(InfluxSettings(influx_server.url, "gw", "admin", "secret"), windows=3, fields=1)
+    rollup = RollUp(client, site)
+    await rollup.make(LEVELS[0], (BEGIN, 10))
+    told = rolled(influx_server, "minute", "environment", "temperature")
+    assert {minute: told[minute, "max"] for minute in range(10)} == {n: 20.0 + n for n in range(10)}
+    told = rolled(influx_server, "minute", "smoke", "battery")
+    assert {minute: told[minute, "min"] for minute in range(10)} == {n: 90.0 - n for n in range(10)}
+    assert rolled(influx_server, "minute", "smoke", "smoke")[4, "sum"] == 1
+    client.asked.clear()
+    await rollup.make(LEVELS[0], (BEGIN, 10))
+    assert max(client.asked) <= 3, "what it has learned it does not ask for again"
+    await client.close()
+
+
+async def test_a_server_that_answers_nothing_at_all_is_not_asked_for_ever(
+    influx_server: ServerProcess, site: Site
+) -> None:
+    client = Tired(InfluxSettings(influx_server.url, "gw", "admin", "secret"), windows=0, fields=0)
+    with pytest.raises(StoreUnavailable):
+        await RollUp(client, site).make(LEVELS[0], (BEGIN, 10))
+    assert len(client.asked) < 10
+    await client.close()
