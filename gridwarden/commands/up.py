@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import secrets
 import signal
 import socket
 import threading
@@ -35,6 +36,7 @@ from ingest.database import StoreUnavailable
 from ingest.local_edges import enrol_local, local_link
 from ingest.nats_config import LOOPBACK
 from ingest.nats_files import ServerError
+from links.secret_files import write_secret
 from readings.wire import UNREADABLE
 from registry.problems import InvalidConfiguration
 from simulators.community import write_community
@@ -271,6 +273,13 @@ class _Up:
             )
         return configuration
 
+    def _hook_secret(self) -> Path:
+        """What Grafana's webhook shows; made once."""
+        file = self.secrets / "grafana-hook"
+        if not file.exists():
+            write_secret(file, secrets.token_urlsafe(24))
+        return file
+
     def _gateway_config(self) -> Path:
         options = self.options
         config: dict[str, Any] = {
@@ -284,6 +293,8 @@ class _Up:
             },
             "web": {"port": options.port, "grafana": options.grafana},
         }
+        if options.grafana:
+            config["web"]["grafana_secret_file"] = str(self._hook_secret())
         if self.bus.server.uses_tls:
             config["bus"] |= {
                 "ca_file": str(self.bus.server.files.authority_file),

@@ -45,11 +45,13 @@ class Level:
     """How long after its end, and after the last that came, a window is left alone."""
     at_once: int
     """Windows that one question spans at most."""
+    gather: int
+    """How many windows that follow each other are waited for: what a question costs is mostly its series."""
 
 
 LEVELS: Final = (
-    Level(MINUTE, 60 * SECOND, 60 * SECOND, 10),
-    Level(HOUR, 3600 * SECOND, 300 * SECOND, 6),
+    Level(MINUTE, 60 * SECOND, 60 * SECOND, 10, gather=5),
+    Level(HOUR, 3600 * SECOND, 300 * SECOND, 6, gather=1),
 )
 
 Span = tuple[int, int]
@@ -101,7 +103,9 @@ class Windows:
             (level.width, before - level.width, before, level.at_once),
         ).fetchall()
         span = next(runs(level, (start for (start,) in rows)), None)
-        return None if span is None else (span, before)
+        if span is None or (span[1] < level.gather and span[0] > before - level.gather * level.width):
+            return None
+        return span, before
 
     def done(self, level: Level, span: Span, until: int) -> None:
         """These windows are rolled up with all that came by `until`."""
@@ -119,8 +123,10 @@ class RollUp:
         self._client = client
         self._site = site
         self._refused = 0
-        self._most: dict[tuple[str, str], int] = {}
-        """How many windows the server answers for in time, by policy and measurement; without: any number."""
+        self._too_much: set[tuple[str, _Points]] = set()
+        """By policy: points for which the server has not answered in time …"""
+        self._most: dict[tuple[str, _Points], int] = {}
+        """… and of a single one, how many windows it answers for."""
 
     def set_site(self, site: Site) -> None:
         """Use `site` from the next window on."""
@@ -138,9 +144,15 @@ class RollUp:
         await self._write(level, lines)
 
     async def _in_pieces(self, level: Level, span: Span, edge: str, wanted: "_Points") -> list[str]:
-        """Ask for everything at once; for half of it where that takes the server too long, and so on."""
+        """Ask for everything at once; where that takes the server too long for fewer points, then for fewer
+        windows. What was too much is not asked for again.
+        """
+        question = level.policy, wanted
+        halves = wanted.halves() if question in self._too_much else None
+        if halves is not None:
+            return [line for half in halves for line in await self._in_pieces(level, span, edge, half)]
         first, run = span
-        most = self._most.get((level.policy, wanted.measurement), run)
+        most = self._most.get(question, run)
         if run > most:
             told = await self._in_pieces(level, (first, most), edge, wanted)
             rest = first + most * level.width, run - most
@@ -148,16 +160,15 @@ class RollUp:
         try:
             return await self._of(level, span, edge, wanted)
         except NoAnswer:
-            if run > 1:
-                self._most[level.policy, wanted.measurement] = run // 2
-                return await self._in_pieces(level, span, edge, wanted)
-            halves = wanted.halves()
-            if not halves:
+            if wanted.halves() is not None:
+                self._too_much.add(question)
+            elif run > 1:
+                self._most[question] = run // 2
+            else:
+                self._too_much.clear()  # it answers nothing: that says nothing about how much is too much
+                self._most.clear()
                 raise
-            told = []
-            for half in halves:
-                told += await self._in_pieces(level, span, edge, half)
-            return told
+            return await self._in_pieces(level, span, edge, wanted)
 
     async def _of(self, level: Level, span: Span, edge: str, wanted: "_Points") -> list[str]:
         first, run = span
@@ -204,8 +215,8 @@ class _Points:
     """Points of one measurement: those that are numbers, and switches."""
 
     measurement: str
-    numbers: Sequence[str]
-    switches: Sequence[str]
+    numbers: tuple[str, ...]
+    switches: tuple[str, ...]
 
     def halves(self) -> "tuple[_Points, _Points] | None":
         """The same in two; None for a single one."""
@@ -226,10 +237,10 @@ def _points(site: Site) -> Iterator[_Points]:
     kinds = sorted(site.types.values(), key=lambda kind: kind.device_class)
     for measurement, same in groupby(kinds, key=lambda kind: kind.device_class):
         points = [point for kind in same for point in kind.points]
-        numbers = sorted({point.name for point in points if point.kind is Kind.NUMBER})
-        switches = sorted({point.name for point in points if point.kind is Kind.BINARY})
+        numbers = {point.name for point in points if point.kind is Kind.NUMBER}
+        switches = {point.name for point in points if point.kind is Kind.BINARY}
         if numbers or switches:
-            yield _Points(measurement, numbers, switches)
+            yield _Points(measurement, (*sorted(numbers),), (*sorted(switches),))
 
 
 def _of_numbers(measurement: str, result: Mapping[str, Any]) -> Iterator[str]:

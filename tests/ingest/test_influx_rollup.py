@@ -95,8 +95,18 @@ async def test_what_comes_after_an_outage_is_in_the_roll_up(
 async def test_a_window_that_is_not_over_waits(store: InfluxStore, influx_server: ServerProcess) -> None:
     await store.write([temperature(1, (BEGIN, 20.0))], BEGIN)
     assert await settle(store, BEGIN + MINUTE) == 0
-    assert await settle(store, BEGIN + 3 * MINUTE) == 1
+    assert await settle(store, BEGIN + 3 * MINUTE) == 0, "its neighbours are waited for"
+    assert await settle(store, BEGIN + 7 * MINUTE) == 1
     assert rolled(influx_server, "hour", "environment", "temperature") == {}
+
+
+async def test_minutes_that_follow_each_other_are_asked_for_together(
+    store: InfluxStore, influx_server: ServerProcess
+) -> None:
+    await store.write([temperature(1, *((BEGIN + n * MINUTE, 20.0) for n in range(5)))], BEGIN)
+    assert await settle(store, BEGIN + 5 * MINUTE) == 0
+    assert await settle(store, BEGIN + 6 * MINUTE) == 1
+    assert len(rolled(influx_server, "minute", "environment", "temperature")) == 5 * 4
 
 
 async def test_switches_count_as_one_and_zero_and_words_not_at_all(
