@@ -93,14 +93,19 @@ def figure(
     height: int = 5,
     none: str = "0",
     decimals: int = 0,
+    words: Mapping[str, tuple[str, str]] | None = None,
     about: str = "",
 ) -> stat.Panel:
-    """One number, its whole tile coloured: `calm` below the first of the `steps` (from value, colour)."""
+    """One number, its whole tile coloured: `calm` below the first of the `steps` (from value, colour).
+
+    `words` are what a number means and its colour, where a number says nothing to people.
+    """
     return (
         _plain(stat.Panel(), context, title, about, width, height, [query])
         .unit(unit)
         .decimals(decimals)
         .no_value(none)
+        .mappings([_colored(context, words)] if words else [])
         .thresholds(_thresholds(calm, steps))
         .color_mode(BigValueColorMode.BACKGROUND_SOLID)
         .graph_mode(BigValueGraphMode.NONE)

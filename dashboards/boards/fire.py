@@ -28,7 +28,7 @@ def board(context: Context) -> Dashboard:
 
     def now(title: str, condition: str, color: str, about: str) -> None:
         asked = query(f'SELECT sum("standing") FROM {alarm} WHERE {condition} AND {_OF_FIRE} AND {_HERE}')
-        shown.append(panels.figure(context, title, asked, steps=((1, color),), about=about))
+        shown.append(panels.figure(context, title, asked, steps=((1, color),), height=9, about=about))
 
     now(
         N_("Fire and gas alarms now"),

@@ -39,10 +39,10 @@ def board(context: Context) -> Dashboard:
             context,
             N_("Books"),
             query(last("books_balanced")),
-            steps=((1, "green"),),
             calm="red",
             none="?",
-            about=N_("1: every sample taken is in exactly one place. See gridwarden audit."),
+            words={"1": (N_("balanced"), "green"), "0": (N_("not balanced"), "red")},
+            about=N_("Whether every sample taken is in exactly one place. See gridwarden audit."),
         )
     )
     shown.append(
