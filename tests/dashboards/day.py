@@ -28,7 +28,7 @@ from rules.model import Rule
 from rules.state import EngineState
 from simulators.casting import Ensemble
 from simulators.community import write_community
-from simulators.device import Glide, Hold, Occur, SimulatedDevice
+from simulators.device import Change, Glide, Hold, Occur, SimulatedDevice
 from simulators.scenario import load_scenario
 from simulators.timeline import Stage, timeline
 
@@ -98,7 +98,7 @@ def _spoken(day: Day) -> Iterator[Reading]:
         yield from _events(device, day)
 
 
-def _changes(day: Day) -> Iterator[tuple[int, tuple[str, ...], object]]:
+def _changes(day: Day) -> Iterator[tuple[int, tuple[str, ...], Change]]:
     site = day.site
     stage = Stage(Ensemble(site.devices, site.types, site.places), load_scenario, random.Random(7))
     others = ((day.start + hour * HOUR, name) for hour, name in STORIES.items())
@@ -114,11 +114,11 @@ def _night(day: Day) -> int:
     return next(at for at in later if datetime.fromtimestamp(at / SECOND, day.site.zone).hour in NIGHT)
 
 
-def _life(device: SimulatedDevice, day: Day, changes: list[tuple[int, object]]) -> Iterator[Reading]:
+def _life(device: SimulatedDevice, day: Day, changes: list[tuple[int, Change]]) -> Iterator[Reading]:
     """What it says of its points: all of them every `STEP`, and at once what changes."""
     points = [point for point in device.type.points if point.kind in (Kind.NUMBER, Kind.BINARY)]
     first = day.start + zlib.crc32(device.id.encode()) % STEP
-    moments: list[tuple[int, object]] = [(at, None) for at in range(first, day.end, STEP)]
+    moments: list[tuple[int, Change | None]] = [(at, None) for at in range(first, day.end, STEP)]
     for at, change in sorted([*moments, *changes], key=lambda moment: moment[0]):
         said = points
         match change:
@@ -139,7 +139,7 @@ def _life(device: SimulatedDevice, day: Day, changes: list[tuple[int, object]]) 
                     yield Reading(device.id, "score", score, at, at, at)
                     yield Reading(device.id, "zone", "stairs", at, at, at)
             case _:
-                device.apply(change, at)  # type: ignore[arg-type]
+                device.apply(change, at)
                 said = []
         for point in said:
             value = device.value(point.name, at)
