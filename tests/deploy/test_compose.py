@@ -73,6 +73,16 @@ def test_a_service_is_pinned_watched_and_may_do_little(name: str) -> None:
         assert service["user"] == "10001:10001"
 
 
+def test_the_cores_folder_is_the_cores_alone() -> None:
+    holders = {
+        name
+        for name, service in SERVICES.items()
+        for volume in service.get("volumes", ())
+        if volume.startswith("gridwarden:")
+    }
+    assert holders == {"nats", "setup", "ingest", "gateway"}
+
+
 def test_each_secret_is_made_by_prepare_and_used(host: Host) -> None:
     used = {secret for service in SERVICES.values() for secret in service.get("secrets", ())}
     assert used == set(COMPOSE["secrets"])

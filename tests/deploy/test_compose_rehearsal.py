@@ -105,7 +105,7 @@ def machine(tmp_path: Path, postgres: Cluster) -> Iterator[Machine]:
             "/var/lib/gridwarden": str(tmp_path / "var"),
             "/run/secrets": str(host.secrets),
             "/etc/gridwarden": str(tmp_path / "etc"),
-            "/provisioning": str(tmp_path / "provisioning"),
+            " /provisioning": f" {tmp_path / 'provisioning'}",
             "/mosquitto/data": str(tmp_path / "broker"),
             "127.0.0.1:8086": influx.url.removeprefix("http://"),
             "gridwarden@127.0.0.1/gridwarden": f"{ROLE}@127.0.0.1:{postgres.port}/{ROLE}",
@@ -170,7 +170,13 @@ def test_a_smoke_message_at_the_broker_becomes_a_case_behind_the_gateway(
     machine.start("nats")
     told = machine.run("setup", GRIDWARDEN_EDGE="binhu-east", GRIDWARDEN_HOST="localhost")
     assert "gridwarden" in told
-    assert (machine.folder / "provisioning" / "alerting" / "gridwarden.yaml").exists()
+    provisioning = machine.folder / "provisioning"
+    assert (provisioning / "alerting" / "gridwarden.yaml").exists()
+    source = yaml.safe_load((provisioning / "datasources" / "gridwarden.yaml").read_text())["datasources"][0]
+    inside = source["secureJsonData"]["password"].removeprefix("$__file{").removesuffix("}")
+    password_file = provisioning / Path(inside).relative_to("/etc/grafana/provisioning")
+    assert password_file.stat().st_mode & 0o777 == 0o600
+    assert password_file.read_text().strip()
     again = machine.run("setup", GRIDWARDEN_EDGE="binhu-east", GRIDWARDEN_HOST="localhost")
     assert "+" not in again, "what is there stays"
     for service in ("ingest", "gateway", "edge"):
