@@ -1,8 +1,9 @@
 """Draws the pictures of docs/dashboards.md: every dashboard with a simulated day, in the console's own parts.
 
-The day is the one of the tests, in a real InfluxDB; each panel's query is asked as Grafana asks it, and a page
-that only this script opens (console/dev/pictures) draws what came. From the root of the project:
-``.venv/bin/python -m scripts.dashboard_pictures``, with the names of boards for some of them only.
+The day is the one of the tests, in a real InfluxDB; each panel's query is asked as Grafana asks it, and a
+page that only this script opens (console/dev/pictures) draws what came. From the root of the project:
+``.venv/bin/python -m scripts.dashboard_pictures``, with the names of boards for some of them only. Node 20 or
+newer must be on PATH.
 """
 
 import json
@@ -33,7 +34,7 @@ _CHROMIUM: Final = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disabl
 _HOURS: Final = {"now-6h": 6, "now-24h": 24, "now-30d": 30 * 24}
 _MS: Final = 1_000_000
 _TOLD: Final = range(6 * HOUR, -1, -10 * MINUTE)
-"""How long before the end of the day the gateway told about itself: the gateway's dashboard shows six hours."""
+"""So long before the end of the day the gateway told about itself: its dashboard shows six hours."""
 _PIXELS: Final = """async (png) => {
   const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
   const ink = new OffscreenCanvas(image.width, image.height).getContext("2d");

@@ -18,9 +18,8 @@ _KEYWORD: Final = b"Description"
 
 def indexed(width: int, pixels: bytes, about: str) -> bytes:
     """A PNG of `pixels` (RGBA, 4 bytes each, row by row), and `about` as its description."""
-    points = memoryview(pixels).cast(
-        "I"
-    )  # equal colours are equal numbers, in whatever order their bytes are
+    # equal colours are equal numbers, in whatever order a number's bytes are
+    points = memoryview(pixels).cast("I")
     counted = Counter(points)
     palette, place = _chosen(counted)
     height = len(points) // width

@@ -2,19 +2,9 @@ import { describe, expect, it } from "vitest";
 
 import type { Panel, Series } from "../dev/pictures/board";
 import { paint, plain } from "../dev/pictures/colours";
-import {
-  aligned,
-  barsOf,
-  cellsOf,
-  colorAt,
-  curvesOf,
-  fieldsOf,
-  figure,
-  figureOf,
-  rowsOf,
-  stacked,
-  statesOf,
-} from "../dev/pictures/frames";
+import { aligned, barsOf, cellsOf, curvesOf, figureOf, stacked, statesOf } from "../dev/pictures/curves";
+import { colorAt, figure } from "../dev/pictures/figures";
+import { fieldsOf, rowsOf } from "../dev/pictures/tables";
 
 const MANNER = { language: "en", timezone: "Asia/Shanghai", now: Date.UTC(2026, 10, 23, 13) };
 const HOUR = 3_600_000;

@@ -1,4 +1,4 @@
-"""A day of the reference community in a real InfluxDB, told as the gateway tells it; for tests and for pictures."""
+"""A day of the reference community in a real InfluxDB, told as the gateway tells it."""
 
 import asyncio
 import json
