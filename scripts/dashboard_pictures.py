@@ -79,7 +79,11 @@ def panels(board: Mapping[str, Any]) -> str:
 
     It is in the picture's file, so that a picture of an older board is found.
     """
-    return "\n".join(f"{panel['type']}: {panel['title']}" for panel in board["panels"])
+    places = ((panel, panel["gridPos"]) for panel in board["panels"])
+    return "\n".join(
+        f"{place['w']}×{place['h']} at {place['x']}, {place['y']}: {panel['type']} {panel['title']}"
+        for panel, place in places
+    )
 
 
 def _document(told: Told, board: str) -> dict[str, Any]:

@@ -107,6 +107,14 @@ describe("a figure", () => {
     expect(figureOf(panel(), { A: [] }, MANNER)).toBeNull();
   });
 
+  it("is a word where the panel says what a number means", () => {
+    const mappings = [{ options: { "1": { text: "balanced", color: "green" } } }];
+    const books = panel({ fieldConfig: { defaults: { thresholds: { steps }, mappings } } });
+    const said = (value: number) => figureOf(books, { A: [series({ values: [[0, value]] })] }, MANNER);
+    expect(said(1)).toEqual({ text: "balanced", color: "green" });
+    expect(said(2)).toEqual({ text: "2", color: "orange" });
+  });
+
   it("has its unit", () => {
     const said = (value: number, unit: string, decimals?: number) =>
       figure(value, { unit, decimals }, MANNER);

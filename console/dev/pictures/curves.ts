@@ -86,7 +86,9 @@ export function figureOf(panel: Panel, answers: Answers, manner: Manner): Figure
   const { defaults } = panel.fieldConfig;
   const value = asNumber(lastOf(curvesOf(panel, answers)[0]));
   const steps = defaults.thresholds?.steps ?? [];
-  if (value !== null) return { text: figure(value, defaults, manner), color: colorAt(value, steps) };
+  if (value !== null) {
+    return meaning(panel, value) ?? { text: figure(value, defaults, manner), color: colorAt(value, steps) };
+  }
   return defaults.noValue ? { text: defaults.noValue, color: colorAt(-Infinity, steps) } : null;
 }
 
@@ -129,7 +131,15 @@ export function statesOf(panel: Panel, answers: Answers, end: number): Row[] {
     const begins = times.map((at, place) => ({ at, value: values[place] ?? null }));
     const changes = begins.filter(({ value }, place) => place === 0 || value !== begins[place - 1]?.value);
     const runs = changes.flatMap(({ at, value }, place) =>
-      value === null ? [] : [{ from: at, to: changes[place + 1]?.at ?? end, ...meaning(panel, value) }],
+      value === null
+        ? []
+        : [
+            {
+              from: at,
+              to: changes[place + 1]?.at ?? end,
+              ...(meaning(panel, value) ?? { text: String(value), color: "transparent" }),
+            },
+          ],
     );
     return { name, runs };
   });
@@ -149,10 +159,11 @@ export function cellsOf(panel: Panel, answers: Answers, manner: Manner, end: num
   }));
 }
 
-function meaning(panel: Panel, value: Scalar): Figure {
+/** What the panel says that a value means. */
+function meaning(panel: Panel, value: Scalar): Figure | null {
   for (const mapping of panel.fieldConfig.defaults.mappings ?? []) {
     const found = mapping.options[String(value)];
     if (found) return { text: found.text ?? String(value), color: found.color ?? "transparent" };
   }
-  return { text: String(value), color: "transparent" };
+  return null;
 }
