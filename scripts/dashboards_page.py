@@ -1,5 +1,5 @@
-"""Writes the reference part of docs/dashboards.md from the dashboards themselves: every question of every
-panel and of the alert rules.
+"""Writes the reference part of docs/dashboards.md from the dashboards themselves: a picture of each (which
+scripts/dashboard_pictures.py draws), every question of every panel and of the alert rules.
 
 ``--check`` only says whether the page is up to date.
 """
@@ -22,9 +22,9 @@ def reference() -> str:
     parts: list[str] = []
     for name in BOARDS:
         page = document(name, Context("en"))
-        parts.append(
-            f"\n## {page['title'].removeprefix('GridWarden · ')} (`{page['uid'].removesuffix('-en')}-…`)\n"
-        )
+        title = page["title"].removeprefix("GridWarden · ")
+        parts.append(f"\n## {title} (`{page['uid'].removesuffix('-en')}-…`)\n")
+        parts.append(f"![{title}, with a simulated day](pictures/dashboards/{name}.png)\n")
         chosen = [one.get("label") or f"`{variable}` (hidden)" for variable, one in variables(page)]
         if chosen:
             parts.append(f"Variables: {', '.join(chosen)}.\n")

@@ -210,14 +210,14 @@ def _contexts(options: SiteOptions) -> list[Context]:
     unknown = [language for language in wanted if language not in SHORT]
     if unknown:
         stop(tell("There are no dashboards in {language}: choose zh-CN or en.", language=unknown[0]))
-    limits = dict(_limits(site, configuration.rules))
+    limits = dict(limits_of_rules(site, configuration.rules))
     return [
         Context(language, Source(database=options.database), options.console, limits, site.timezone)
         for language in wanted
     ]
 
 
-def _limits(site: Site, rules: Sequence[Rule]) -> Iterator[tuple[tuple[str, str], tuple[Limit, ...]]]:
+def limits_of_rules(site: Site, rules: Sequence[Rule]) -> Iterator[tuple[tuple[str, str], tuple[Limit, ...]]]:
     """The upper thresholds of the rules by device class and point, as they are for a device of each type."""
     showing = Showing(site, rules)
     found: dict[tuple[str, str], dict[float, str]] = {}

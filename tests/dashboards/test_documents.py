@@ -17,7 +17,7 @@ from dashboards.documents import Influx
 from dashboards.expansion import queries, variables
 from dashboards.render import render
 from dashboards.watching import Hook, rule_group
-from tests.dashboards.conftest import document
+from tests.dashboards.day_in_influx import document
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 LANGUAGES = ("zh-CN", "en")

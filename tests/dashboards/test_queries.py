@@ -11,8 +11,8 @@ from dashboards.boards.cameras import SEEN
 from dashboards.context import Context, Source
 from dashboards.expansion import View, queries, variables
 from dashboards.watching import queries as watched
-from tests.dashboards.conftest import DATABASE, Told, document
 from tests.dashboards.day import HOUR
+from tests.dashboards.day_in_influx import DATABASE, Told, document
 
 QUIET = {
     "fire": {"Pre-alarms now", "Faults and tampering"},
