@@ -200,13 +200,16 @@ async def _fill(client: InfluxClient, site: Site, end: int, conditions: Conditio
 async def _dashboards(client: InfluxClient, site: Site, end: int, policy: str) -> list[Figure]:
     """How long the panels take that ask for readings, with everything chosen and with one grid of level 2."""
     grid = next(grid for grid in site.grids.values() if grid.level == 2)
-    device = next(iter(site.devices))
+    device = next(iter(site.devices.values()))
+    kind = site.type_of(device).device_class
     times: dict[str, list[float]] = {"the whole site": [], "one grid of level 2": []}
     for board in BOARDS:
         page = document(board, Context("en"))
         every = {name: one.get("allValue") or ".*" for name, one in variables(page)}
         for label, chosen in (("the whole site", {}), ("one grid of level 2", {"grid2": [grid.id]})):
-            fixed = {"policy": [policy], "device": [device]} if board == "device" else {"policy": [policy]}
+            fixed = {"policy": [policy]}
+            if board == "device":
+                fixed |= {"device": [device.id], "class": [kind]}
             view = View((end - WEEK) // 1_000_000, end // 1_000_000, {**chosen, **fixed}, every)
             for _, _, query in queries(page):
                 if (

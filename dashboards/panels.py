@@ -79,6 +79,10 @@ SEVERITY_WORDS: Final = {
 }
 _WALL: Final = 60
 """Size of a wall figure's digits, legible from 5 m on a screen of 40 inches."""
+_WORDS: Final = 34
+"""Size of a word in a figure's place."""
+_BAR: Final = "15m"
+"""The least that a bar stands for: over a day, bars of two minutes are a hair wide."""
 
 
 def figure(
@@ -110,7 +114,7 @@ def figure(
         .color_mode(BigValueColorMode.BACKGROUND_SOLID)
         .graph_mode(BigValueGraphMode.NONE)
         .text_mode(BigValueTextMode.VALUE)
-        .text(VizTextDisplayOptions().value_size(_WALL))
+        .text(VizTextDisplayOptions().value_size(_WORDS if words else _WALL))
         .reduce_options(ReduceDataOptions().calcs(["lastNotNull"]).values(False))
     )
 
@@ -147,7 +151,8 @@ def curves(
         panel = panel.min(low)
     if bars:
         panel = (
-            panel.draw_style(GraphDrawStyle.BARS)
+            panel.interval(_BAR)
+            .draw_style(GraphDrawStyle.BARS)
             .fill_opacity(80)
             .stacking(StackingConfig().mode(StackingMode.NORMAL))
             .min(0)

@@ -42,16 +42,6 @@ class Tables:
         """Readings in the resolution that suits the span of time; only with `stat`."""
         return f'{_quoted(self.database)}."$policy".{_quoted(measurement)}'
 
-    @property
-    def any_raw(self) -> str:
-        """Every measurement of the usual policy."""
-        return f"{_quoted(self.database)}../.*/"
-
-    @property
-    def any_rolled(self) -> str:
-        """Every measurement in the resolution that suits the span of time; only with `stat`."""
-        return f'{_quoted(self.database)}."$policy"./.*/'
-
 
 def stat(name: str) -> str:
     """The condition that takes min or max of roll-ups, and every reading as it came."""

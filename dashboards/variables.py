@@ -15,7 +15,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from dashboards.context import Context
-from dashboards.tables import BUILDINGS, GRIDS
+from dashboards.tables import BUILDINGS, DEVICES, GRIDS
 from language import N_
 from readings.measurements import DEVICE, GRID, RESOLUTION
 
@@ -58,6 +58,18 @@ def device(context: Context, *, classes: str = "", one: bool = False) -> QueryVa
     )
     made = _chosen(context, "device", context.say(N_("Device")), query).regex(NAME_AND_ID)
     return made.multi(False).include_all(False) if one else made
+
+
+def device_class(context: Context) -> QueryVariable:
+    """The class of the chosen device, which is the measurement of its readings; nobody sees it."""
+    query = f'SHOW TAG VALUES FROM {context.tables.records(DEVICE)} WITH KEY = "class" WHERE {DEVICES}'
+    return (
+        QueryVariable("class")
+        .datasource(context.datasource)
+        .query(query)
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .hide(VariableHide.HIDE_VARIABLE)
+    )
 
 
 def policy(context: Context) -> QueryVariable:

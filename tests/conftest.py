@@ -146,10 +146,10 @@ def influxdb(
     if influxd is None:
         pytest.fail("no influxd here (Debian package: influxdb)")
     folder.mkdir()
-    port = free_port()
+    port, backup_port = free_ports(2)
     config = folder / "influxdb.conf"
     config.write_text(
-        f'reporting-disabled = true\nbind-address = "127.0.0.1:{free_port()}"\n'
+        f'reporting-disabled = true\nbind-address = "127.0.0.1:{backup_port}"\n'
         f'[meta]\n  dir = "{folder}/meta"\n[data]\n  dir = "{folder}/data"\n  wal-dir = "{folder}/wal"\n'
         "  query-log-enabled = false\n[monitor]\n  store-enabled = false\n"
         f'[http]\n  bind-address = "127.0.0.1:{port}"\n  auth-enabled = {str(authentication).lower()}\n'

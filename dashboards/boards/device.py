@@ -13,13 +13,20 @@ from language import N_
 
 _POINTS = "/^[a-z][a-z0-9_]*$/"
 """Fields that are points: what is remarked about a value has a dot in its name."""
+_CLASS = "$class"
+"""The device's own measurement: over all of them, every field of the database would be a column."""
 _MOST = 200
 
 
 def board(context: Context) -> Dashboard:
     """The board."""
     tables, query = context.tables, context.query
-    chosen = [*variables.grids(context), variables.device(context, one=True), variables.policy(context)]
+    chosen = [
+        *variables.grids(context),
+        variables.device(context, one=True),
+        variables.device_class(context),
+        variables.policy(context),
+    ]
     shown: list[Builder[Panel]] = []
     made = frame(context, "device", chosen)
     for title, name, about in (
@@ -36,7 +43,7 @@ def board(context: Context) -> Dashboard:
                 title,
                 [
                     query(
-                        f"SELECT {name}({_POINTS}) FROM {tables.any_rolled}"
+                        f"SELECT {name}({_POINTS}) FROM {tables.rolled(_CLASS)}"
                         f" WHERE {TIME} AND {stat(name)} AND {DEVICES} GROUP BY {EACH} fill(none)",
                         alias="$col",
                     )
@@ -50,7 +57,7 @@ def board(context: Context) -> Dashboard:
             N_("Latest readings"),
             [
                 query(
-                    f"SELECT {_POINTS} FROM {tables.any_raw} WHERE {TIME} AND {DEVICES}"
+                    f"SELECT {_POINTS} FROM {tables.raw(_CLASS)} WHERE {TIME} AND {DEVICES}"
                     f" ORDER BY time DESC LIMIT {_MOST}",
                     form="table",
                 )

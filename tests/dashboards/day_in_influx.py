@@ -35,6 +35,8 @@ from tests.gateway.conftest import SilentIngest, StillQueues
 
 DATABASE = "binhu"
 _LINES = 5_000
+_HIDDEN = {"policy": "policy", "class": "value"}
+"""Variables that nobody chooses, and the column that has their value."""
 
 
 @dataclass
@@ -64,11 +66,11 @@ class Told:
         end = self.day.end // 1_000_000
         start = end - round(hours * 3_600_000)
         every = {name: one.get("allValue") or "" for name, one in variables(document)}
-        policy = next((one for name, one in variables(document) if name == "policy"), None)
         values = {**chosen}
-        if policy is not None:
-            (found,) = self.ask(View(start, end).fill(policy["query"]))
-            values["policy"] = [found["policy"]]
+        for name, variable in variables(document):
+            if name in _HIDDEN:
+                found = self.ask(View(start, end, values, every).fill(variable["query"]))
+                values[name] = [row[_HIDDEN[name]] for row in found]
         return View(start, end, values, every)
 
 
@@ -79,13 +81,22 @@ def document(board: str, language: str = "zh-CN", **more: Any) -> dict[str, Any]
     return made
 
 
+BEFORE: Sequence[int] = (HOUR, HOUR // 2, 0)
+
+
 @contextmanager
-def told_day(folder: Path, end: int, before: Sequence[int] = (HOUR, HOUR // 2, 0)) -> Iterator[Told]:
+def told_day(folder: Path, end: int, before: Sequence[int] = BEFORE) -> Iterator[Told]:
     """The 24 hours up to `end` (ns since 1970 UTC), as long as somebody asks; files are in `folder`.
 
     The gateway told about itself so long `before` the end (ns), the longest first.
     """
-    day = live(folder, end)
+    with told_of(live(folder, end), folder, before) as told:
+        yield told
+
+
+@contextmanager
+def told_of(day: Day, folder: Path, before: Sequence[int] = BEFORE) -> Iterator[Told]:
+    """The same of a day that was lived already; its store is closed afterwards."""
     with influxdb(folder / "influx") as server:
         asyncio.run(_tell(day, server, folder, [day.end - one for one in before]))
         influx_query(
