@@ -24,6 +24,7 @@ from urllib.request import Request, urlopen
 import hypothesis
 import pytest
 
+from cases.store import OperationsStore
 from supervision.ports import free_ports
 
 if TYPE_CHECKING:
@@ -209,6 +210,41 @@ def postgres_database(postgres: "Cluster", migrated_database: str) -> Iterator[s
     name = postgres.new_database(migrated_database)
     yield name
     postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that has been through the migrations of the operations database once, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "operations.db"
+    made = OperationsStore(f"sqlite:///{path}")
+    made.migrate()
+    made.close()
+    return path
+
+
+@pytest.fixture
+def sqlite_operations(tmp_path: Path, migrated_file: Path) -> Iterator[OperationsStore]:
+    """An operations database in a file, ready for use."""
+    path = tmp_path / "operations.db"
+    shutil.copyfile(migrated_file, path)
+    store = OperationsStore(f"sqlite:///{path}")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def postgres_operations(postgres: "Cluster", postgres_database: str) -> Iterator[OperationsStore]:
+    """An operations database on a server, ready for use."""
+    store = postgres.store(postgres_database)
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def operations(request: pytest.FixtureRequest) -> OperationsStore:
+    """The operations database, ready for use: each test runs over both kinds."""
+    store: OperationsStore = request.getfixturevalue(f"{request.param}_operations")
+    return store
 
 
 @pytest.fixture

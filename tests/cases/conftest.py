@@ -1,12 +1,10 @@
 """A small community, its desk and its store, and the moves that every story here is made of."""
 
-import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -262,39 +260,16 @@ def site() -> Site:
     return community()
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file that has been through the migrations once, to be copied."""
-    path = tmp_path_factory.mktemp("migrated") / "operations.db"
-    made = OperationsStore(f"sqlite:///{path}")
-    made.migrate()
-    made.close()
-    return path
-
-
 @pytest.fixture
-def sqlite_store(tmp_path: Path, migrated: Path) -> Iterator[OperationsStore]:
+def sqlite_store(sqlite_operations: OperationsStore) -> OperationsStore:
     """An operations database in a file, ready for use."""
-    path = tmp_path / "operations.db"
-    shutil.copyfile(migrated, path)
-    opened = OperationsStore(f"sqlite:///{path}")
-    yield opened
-    opened.close()
+    return sqlite_operations
 
 
 @pytest.fixture
-def postgres_store(postgres: Cluster, postgres_database: str) -> Iterator[OperationsStore]:
-    """An operations database on a server, ready for use."""
-    opened = postgres.store(postgres_database)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest) -> OperationsStore:
+def store(operations: OperationsStore) -> OperationsStore:
     """An operations database, ready for use: each test runs over both kinds."""
-    opened: OperationsStore = request.getfixturevalue(f"{request.param}_store")
-    return opened
+    return operations
 
 
 ByHand = Callable[..., list[tuple[Any, ...]]]

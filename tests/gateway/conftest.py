@@ -1,6 +1,6 @@
 """A gateway's application without its bus: real stores, a real desk, a real engine's findings."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,6 @@ from registry.site import Site
 from rules.commands import Acknowledge, Refused, Reset
 from rules.findings import Condition, Evidence, Finding, FindingKind, Severity
 from rules.model import Rule
-from tests.postgres import Cluster
 
 NOW = 1_790_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -184,30 +183,6 @@ class Gateway:
         answer = await self.client.post(f"/api/v1/{path}", json=body, headers={"Accept-Language": language})
         assert answer.status_code == status, answer.text
         return answer.json()
-
-
-@pytest.fixture
-def sqlite_operations(tmp_path: Path) -> Iterator[OperationsStore]:
-    """An operations database in a file."""
-    store = OperationsStore(f"sqlite:///{tmp_path / 'operations.db'}")
-    store.migrate()
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def postgres_operations(postgres: Cluster, postgres_database: str) -> Iterator[OperationsStore]:
-    """An operations database on a server."""
-    store = postgres.store(postgres_database)
-    yield store
-    store.close()
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def operations(request: pytest.FixtureRequest) -> OperationsStore:
-    """The operations database: each test runs over both kinds."""
-    store: OperationsStore = request.getfixturevalue(f"{request.param}_operations")
-    return store
 
 
 @pytest.fixture
