@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from gateway.config import GatewayConfig
-from tests.conftest import MOSQUITTO, ServerProcess, free_port
+from tests.conftest import MOSQUITTO, ServerProcess, free_port, wait_until
 from tests.deploy.containers import Host, rehearsed
 from tests.stand_in import StandIn
 
@@ -165,12 +165,22 @@ def front(host: Host, tmp_path: Path) -> Iterator[httpx.Client]:
     )  # fmt: skip
     server.start()
     authority = tmp_path / "data" / "caddy" / "pki" / "authorities" / "local" / "root.crt"
+    wait_until(authority.exists, "Caddy has its authority")
     trusted = ssl.create_default_context(cafile=authority)
     with httpx.Client(base_url=f"https://localhost:{port}", verify=trusted) as client:
+        wait_until(lambda: _answers(client), "Caddy has its certificate")
         yield client
     server.stop()
     console.close()
     grafana.close()
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        client.get("/")
+    except httpx.ConnectError:
+        return False
+    return True
 
 
 def test_nobody_sees_the_console_without_a_login(front: httpx.Client, host: Host) -> None:
