@@ -13,6 +13,8 @@ from language import N_
 
 _POINTS = "/^[a-z][a-z0-9_]*$/"
 """Fields that are points: what is remarked about a value has a dot in its name."""
+_TAGS = ("building", "device", "edge", "floor", "grid1", "grid2", "grid3", "place", "type")
+"""A regular expression over fields finds tags as well; they are the same in every row."""
 _CLASS = "$class"
 """The device's own measurement: over all of them, every field of the database would be a column."""
 _MOST = 200
@@ -64,6 +66,7 @@ def board(context: Context) -> Dashboard:
             ],
             {"Time": N_("Time")},
             width=24,
+            hidden=_TAGS,
             links={
                 "Time": (N_("The device in the console"), panels.console_link(context, "devices/$device")),
             },
