@@ -116,7 +116,7 @@ async def _taken(settings: InfluxSettings, site: Site, most: int, seconds: float
     encoder, client = LineEncoder(site), InfluxClient(settings)
     groups = [*_groups(site, most, alone=True)]
     sets = [[line for batch in group for line in encoder.lines(batch.readings)] for group in groups]
-    bodies = ["\n".join(lines).encode() for lines in sets]
+    bodies = [b"\n".join(lines) for lines in sets]
     rates: list[float] = []
     until = time.monotonic() + seconds
     while time.monotonic() < until or len(rates) < _ROUNDS:
@@ -331,7 +331,7 @@ def _said(site: Site, encoder: LineEncoder) -> Iterator[tuple[list[str], int]]:
             if not readings:
                 break
             count = len(readings)
-            texts.append(encoder.lines(readings)[0].rpartition(" ")[0])
+            texts.append(encoder.lines(readings)[0].decode().rpartition(" ")[0])
         if texts:
             yield texts, count
 

@@ -135,11 +135,11 @@ class InfluxSink:
         """See `Sink.take`."""
         await self.take_lines(self._encoder.lines(readings))
 
-    async def take_lines(self, lines: Sequence[str]) -> None:
+    async def take_lines(self, lines: Sequence[bytes]) -> None:
         """Write lines as they are."""
-        self.refused += [lines[at] for at in await self._writer.write(lines)]
+        self.refused += [lines[at].decode() for at in await self._writer.write(lines)]
         smallest = LEVELS[0].width
-        self._windows |= {int(line.rpartition(" ")[2]) // smallest * smallest for line in lines}
+        self._windows |= {int(line.rpartition(b" ")[2]) // smallest * smallest for line in lines}
 
     async def roll_up(self, tell: Tell = lambda _: None) -> None:
         """Make the roll-ups of everything that was taken; tells how many windows are done."""
@@ -161,7 +161,7 @@ class LinesFile:
     async def take(self, readings: Sequence[Reading]) -> None:
         """See `Sink.take`."""
         for line in self._encoder.lines(readings):
-            self._file.write(f"{line}\n")
+            self._file.write(f"{line.decode()}\n")
 
 
 class CsvFile:
@@ -206,10 +206,10 @@ def read_csv(file: TextIO, name: Path) -> Iterator[list[Reading]]:
         yield readings
 
 
-def read_lines(file: TextIO) -> Iterator[list[str]]:
+def read_lines(file: TextIO) -> Iterator[list[bytes]]:
     """The lines of a file with line protocol, some thousand at a time; comments and empty lines left out."""
     while some := [*islice(file, LINES)]:
-        yield [line.rstrip("\n") for line in some if line.strip() and not line.startswith("#")]
+        yield [line.rstrip("\n").encode() for line in some if line.strip() and not line.startswith("#")]
 
 
 @contextmanager

@@ -189,7 +189,8 @@ class Chronicler:
             self._told_whole = loop.time()
 
     async def _write(self, told: Sequence[str], policy: str = RECORDS) -> None:
-        for at, why in (await self._writer.write(told, policy)).items():
+        refused = await self._writer.write([one.encode() for one in told], policy)
+        for at, why in refused.items():
             log.warning("InfluxDB refuses a record", record=told[at], reason=why)
 
     async def _ask(self, statement: str) -> list[dict[str, Any]]:

@@ -122,7 +122,7 @@ class InfluxStore:
         They are written as they were refused: what mends them is done at the server. A crash before the
         commit only means that they are written once more onto themselves.
         """
-        sift = Sift([row.entry.raw.decode() for row in rows], lambda: self._accepted, _LINES)
+        sift = Sift([row.entry.raw for row in rows], lambda: self._accepted, _LINES)
         try:
             await sift.run(self._send)
         except EverythingRefused as error:
@@ -166,9 +166,9 @@ class InfluxStore:
         await asyncio.to_thread(self._thread.shutdown)
         self._connection.close()
 
-    async def _send(self, lines: Sequence[str]) -> Outcome:
+    async def _send(self, lines: Sequence[bytes]) -> Outcome:
         """Write the lines in one request, unless that is more than the server takes."""
-        body, appetite = "\n".join(lines).encode(), self._appetite
+        body, appetite = b"\n".join(lines), self._appetite
         if len(body) > appetite.bytes and len(lines) > 1:
             return Outcome(Verdict.TOO_LARGE, Refusal("larger than what the server took before"))
         begun = time.monotonic()
@@ -261,16 +261,16 @@ class _Write:
             _entry(*self._owners[at], singles.lines[at], why) for at, why in singles.refused.items()
         ]
 
-    async def _encode(self) -> list[str]:
+    async def _encode(self) -> list[bytes]:
         """All lines, giving way to others after each batch."""
-        lines: list[str] = []
+        lines: list[bytes] = []
         for batch in self._batches:
             self._begins.append(len(lines))
             lines += self._encoder.lines(batch.readings)
             await asyncio.sleep(0)
         return lines
 
-    def _refused_lines(self) -> Iterator[tuple[ReadingBatch, list[Reading], str, str]]:
+    def _refused_lines(self) -> Iterator[tuple[ReadingBatch, list[Reading], bytes, str]]:
         """Batch, readings, line and reason of every refused line."""
         if self._lines is None:
             return
@@ -283,7 +283,7 @@ class _Write:
             yield batch, groups[at - self._begins[number]], self._lines.lines[at], why
 
 
-def _entry(batch: ReadingBatch, reading: Reading, line: str, why: str) -> Quarantined:
+def _entry(batch: ReadingBatch, reading: Reading, line: bytes, why: str) -> Quarantined:
     return Quarantined(
         edge=batch.edge,
         lane=batch.lane,
@@ -292,7 +292,7 @@ def _entry(batch: ReadingBatch, reading: Reading, line: str, why: str) -> Quaran
         point=reading.point,
         reason=Reason.REFUSED_BY_STORE,
         detail=_refused(why),
-        raw=line.encode(),
+        raw=line,
         samples=1,
         first=reading.time,
         last=reading.time,

@@ -26,14 +26,14 @@ class EverythingRefused(Exception):
         super().__init__(reason)
 
 
-Send = Callable[[Sequence[str]], Awaitable[Outcome]]
+Send = Callable[[Sequence[bytes]], Awaitable[Outcome]]
 """Sends lines as one request. What it raises leaves the sift where it was."""
 
 
 class Sift:
     """Writes `lines` as far as the server takes them; `refused` has the others when `run` has returned."""
 
-    def __init__(self, lines: Sequence[str], accepted: Callable[[], int], per_request: int) -> None:
+    def __init__(self, lines: Sequence[bytes], accepted: Callable[[], int], per_request: int) -> None:
         """`accepted` counts the requests that the server took so far, from anybody: whoever takes others'
         points and refuses ours means ours."""
         self.lines = lines
@@ -70,7 +70,7 @@ class Sift:
         if outcome.verdict is Verdict.TOO_LARGE:
             self._halve(part)
             return
-        lines = [self.lines[at] for at in part]
+        lines = [self.lines[at].decode() for at in part]
         if named := refusal.named(lines):
             self.refused |= {part[at]: why for at, why in named.items()}
             self._divide(part, {*named}, again=False)
@@ -108,15 +108,15 @@ class LineWriter:
         self._per_request = per_request
         self._accepted = 0
 
-    async def write(self, lines: Sequence[str], policy: str = "") -> Mapping[int, str]:
+    async def write(self, lines: Sequence[bytes], policy: str = "") -> Mapping[int, str]:
         """Write them to a retention policy (empty: the usual one).
 
         Returns why lines were refused, by position. Raises `ingest.database.StoreUnavailable`; what was
         written until then may be written again.
         """
 
-        async def send(some: Sequence[str]) -> Outcome:
-            outcome = await self._client.write("\n".join(some).encode(), policy=policy)
+        async def send(some: Sequence[bytes]) -> Outcome:
+            outcome = await self._client.write(b"\n".join(some), policy=policy)
             self._accepted += outcome.verdict is Verdict.WRITTEN
             return outcome
 

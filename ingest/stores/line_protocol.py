@@ -38,18 +38,22 @@ class LineEncoder:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._prefixes: dict[str, str] = {}
+        self._prefixes: dict[str, bytes] = {}
 
     def set_site(self, site: Site) -> None:
         """Use `site` from the next reading on."""
         self._site = site
         self._prefixes = {}
 
-    def lines(self, readings: Iterable[Reading]) -> list[str]:
-        """The readings as lines, in their order; neighbours of one device and time share one."""
+    def lines(self, readings: Iterable[Reading]) -> list[bytes]:
+        """The readings as lines in UTF-8, in their order; neighbours of one device and time share one.
+
+        What a device's lines begin with is encoded once: it is longer than all the rest, and often Chinese.
+        """
         prefixes = self._prefixes
-        lines: list[str] = []
-        device, time, line = "", 0, ""
+        lines: list[bytes] = []
+        device, time, fields = "", 0, ""
+        prefix = b""
         for reading in readings:
             value = reading.value
             if reading.quality or reading.event:
@@ -63,18 +67,18 @@ class LineEncoder:
             else:
                 text = _fields(reading)
             if reading.time == time and reading.device == device:
-                line = f"{line},{text}"
+                fields = f"{fields},{text}"
                 continue
-            if line:
-                lines.append(f"{line} {time}")
-            device, time = reading.device, reading.time
-            line = f"{prefixes.get(device) or self._prefix(device)}{text}"
-        if line:
-            lines.append(f"{line} {time}")
+            if fields:
+                lines.append(prefix + f"{fields} {time}".encode())
+            device, time, fields = reading.device, reading.time, text
+            prefix = prefixes.get(device) or self._prefix(device)
+        if fields:
+            lines.append(prefix + f"{fields} {time}".encode())
         return lines
 
-    def _prefix(self, device: str) -> str:
-        prefix = self._prefixes[device] = f"{line_prefix(self._site, device)} "
+    def _prefix(self, device: str) -> bytes:
+        prefix = self._prefixes[device] = f"{line_prefix(self._site, device)} ".encode()
         return prefix
 
 

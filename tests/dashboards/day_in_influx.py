@@ -111,7 +111,7 @@ async def _tell(day: Day, server: ServerProcess, folder: Path, moments: Sequence
     await make_database(client)
     told = LineEncoder(day.site).lines(day.spoken)
     for at in range(0, len(told), _LINES):
-        await client.write("\n".join(told[at : at + _LINES]).encode())
+        await client.write(b"\n".join(told[at : at + _LINES]))
     rollup = RollUp(client, day.site)
     for level in LEVELS:
         first = day.start // level.width * level.width

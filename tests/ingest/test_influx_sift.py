@@ -51,7 +51,8 @@ class Server:
         self.written: set[str] = set()
         self.accepted = 0
 
-    async def send(self, lines: Sequence[str]) -> Outcome:
+    async def send(self, encoded: Sequence[bytes]) -> Outcome:
+        lines = [line.decode() for line in encoded]
         self.requests += 1
         if self.requests in self.fails:
             raise StoreUnavailable("away")
@@ -63,12 +64,16 @@ class Server:
         return WRITTEN
 
 
+def encoded(lines: Sequence[str]) -> list[bytes]:
+    return [line.encode() for line in lines]
+
+
 def lines_of(n: int, bad: set[int]) -> list[str]:
     return [f'm,d={at} v="x" 1!' if at in bad else f"m,d={at} v={at}.0 1" for at in range(n)]
 
 
 async def sift(server: Server, lines: Sequence[str], per_request: int = 5000) -> Sift:
-    found = Sift(lines, lambda: server.accepted, per_request)
+    found = Sift(encoded(lines), lambda: server.accepted, per_request)
     while True:
         try:
             await found.run(server.send)
@@ -124,10 +129,10 @@ async def test_failures_in_the_middle_ask_nothing_again_that_was_answered() -> N
 
 
 async def test_what_is_too_large_is_halved_and_a_point_that_is_too_large_alone_is_refused() -> None:
-    lines = [f"m v={at} 1" for at in range(100)] + ["m v=" + "x" * 500 + " 1"]
-    written: set[str] = set()
+    lines = encoded([f"m v={at} 1" for at in range(100)] + ["m v=" + "x" * 500 + " 1"])
+    written: set[bytes] = set()
 
-    async def send(part: Sequence[str]) -> Outcome:
+    async def send(part: Sequence[bytes]) -> Outcome:
         if sum(map(len, part)) > 200:
             return Outcome(Verdict.TOO_LARGE, Refusal("too large"))
         written.update(part)
@@ -142,11 +147,11 @@ async def test_what_is_too_large_is_halved_and_a_point_that_is_too_large_alone_i
 async def test_when_nothing_passes_for_an_unknown_reason_nothing_is_given_up() -> None:
     requests: list[int] = []
 
-    async def send(part: Sequence[str]) -> Outcome:
+    async def send(part: Sequence[bytes]) -> Outcome:
         requests.append(len(part))
         return Outcome(Verdict.REFUSED, Refusal("a proxy says no", of_points=False))
 
-    found = Sift(lines_of(5000, set()), lambda: 0, 5000)
+    found = Sift(encoded(lines_of(5000, set())), lambda: 0, 5000)
     for _ in range(3):
         with pytest.raises(EverythingRefused, match="a proxy says no"):
             await found.run(send)
@@ -161,11 +166,11 @@ async def test_an_unknown_reason_is_about_points_when_others_pass() -> None:
     server = Server(unknown)
     assert {*(await sift(server, lines_of(1000, {400, 999}))).refused} == {400, 999}
     # one alone is given up only when somebody else's points are taken meanwhile
-    alone = Sift(lines_of(1, {0}), lambda: server.accepted, 5000)
+    alone = Sift(encoded(lines_of(1, {0})), lambda: server.accepted, 5000)
     with pytest.raises(EverythingRefused):
         await alone.run(server.send)
     assert not alone.refused
-    await server.send(["m v=1 1"])
+    await server.send(encoded(["m v=1 1"]))
     await alone.run(server.send)
     assert alone.refused == {0: "what is this"}
 

@@ -161,7 +161,11 @@ def test_a_name_that_asks_for_no_format_is_refused(name: str, site: Site) -> Non
 async def test_what_the_server_will_never_take_is_handed_back(client: InfluxClient, site: Site) -> None:
     sink = InfluxSink(client, site)
     await sink.take_lines(
-        [f"smoke battery=1 {NOW}", f'smoke battery="x" {NOW}', f"smoke battery=2 {NOW + 1}"]
+        [
+            f"smoke battery=1 {NOW}".encode(),
+            f'smoke battery="x" {NOW}'.encode(),
+            f"smoke battery=2 {NOW + 1}".encode(),
+        ]
     )
     assert sink.refused == [f'smoke battery="x" {NOW}']
 
