@@ -143,6 +143,7 @@ async def week(conditions: Conditions) -> list[Figure]:
         conditions.tell("roll-ups of an hour")
         await rollup.make(hour, ((end - _ROLLED) // hour.width * hour.width, _ROLLED // hour.width))
         rolling = time.perf_counter() - began
+        await rollup.repeat(hour)
         figures = [
             Figure(
                 "influx-week",
@@ -162,11 +163,21 @@ async def week(conditions: Conditions) -> list[Figure]:
 
 
 class _Repeated(RollUp):
-    """Rolls up some hours and writes them as all others of the week, too: there are as many of them."""
+    """Rolls up some hours; `repeat` writes them as all others of the week: there are as many of them."""
+
+    def __init__(self, client: InfluxClient, site: Site) -> None:
+        super().__init__(client, site)
+        self._written: list[Sequence[str]] = []
 
     async def _write(self, level: Level, lines: Sequence[str]) -> None:
-        for back in range(0, WEEK, _ROLLED):
-            await super()._write(level, [_earlier(line, back) for line in lines])
+        self._written.append(lines)
+        await super()._write(level, lines)
+
+    async def repeat(self, level: Level) -> None:
+        """Write what was written once more for each of the other hours of the week."""
+        for back in range(_ROLLED, WEEK, _ROLLED):
+            for lines in self._written:
+                await super()._write(level, [_earlier(line, back) for line in lines])
 
 
 def _earlier(line: str, by: int) -> str:
