@@ -266,10 +266,11 @@ def sqlite_store(sqlite_operations: OperationsStore) -> OperationsStore:
     return sqlite_operations
 
 
-@pytest.fixture
-def store(operations: OperationsStore) -> OperationsStore:
-    """An operations database, ready for use: each test runs over both kinds."""
-    return operations
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest) -> OperationsStore:
+    """As `operations`, of which a module may choose one kind."""
+    chosen: OperationsStore = request.getfixturevalue(f"{request.param}_operations")
+    return chosen
 
 
 ByHand = Callable[..., list[tuple[Any, ...]]]
