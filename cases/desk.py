@@ -19,7 +19,6 @@ from cases.store.transaction import Transaction
 from language import N_, Message
 from registry.site import Site
 from rules.commands import Acknowledge, Reset
-from rules.commands import Refused as NotNow
 from rules.findings import Finding
 from rules.model import Rule
 
@@ -85,22 +84,18 @@ class Desk:
 
     def hear(self, notices: Iterable[outside.Notice], tx: Transaction, now: int) -> Changes:
         """Keep what somebody who watches from outside says of its alarms."""
-        made = Changes()
+        alarms: list[str] = []
         for notice in notices:
             finding = outside.said(notice, tx.latest_alarm(notice.rule, notice.alarm), now)
             if finding is not None:
-                made = Changes((*made.alarms, *self.report([finding], tx, now).alarms))
-        return made
+                alarms += self.report([finding], tx, now).alarms
+        return Changes((*alarms,))
 
     def command(self, command: Acknowledge | Reset, tx: Transaction, now: int) -> Changes:
         """An operator's act on an alarm from outside. Raises `rules.commands.Refused`."""
         alarm = tx.latest_alarm(command.alarm.partition(":")[0], command.alarm)
-        if alarm is None:
-            raise NotNow(Message(N_("alarm {alarm} does not fire"), {"alarm": command.alarm}))
-        if isinstance(command, Reset):
-            return self.report([outside.reset(alarm, command, now)], tx, now)
-        seen = outside.acknowledged(alarm, command, now)
-        return self.report([seen] if seen is not None else [], tx, now)
+        finding = outside.commanded(command, alarm, now)
+        return self.report([finding] if finding is not None else [], tx, now)
 
     def act(self, tx: Transaction, number: str, action: Action, now: int) -> Case:
         """Do `action` with case `number`; gives the case afterwards.

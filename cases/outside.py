@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 
 from cases.alarms import OUTSIDE, Alarm
-from language import N_, Message
 from rules.commands import Acknowledge, Refused, Reset
 from rules.findings import Condition, Finding, FindingKind, Severity
+from rules.speech import no_alarm
 
 NAME: Final = "name_"
 """Begins the labels that hold an alarm's name by language."""
@@ -64,22 +64,19 @@ def said(notice: Notice, last: Alarm | None, now: int) -> Finding | None:
     return _first(notice, last, FindingKind.RECORD, Condition.NORMAL, over, now)
 
 
-def acknowledged(alarm: Alarm, command: Acknowledge, now: int) -> Finding | None:
-    """Somebody has seen it; None when it was seen already."""
-    if alarm.acknowledged:
+def commanded(command: Acknowledge | Reset, alarm: Alarm | None, now: int) -> Finding | None:
+    """What an operator's act makes of the latest occurrence; None when somebody had seen it already.
+
+    Raises `rules.commands.Refused` for one that never was, and for a reset of one that is over.
+    """
+    if alarm is None or (isinstance(command, Reset) and not alarm.standing):
+        raise Refused(no_alarm(command.alarm))
+    kind, condition = FindingKind.ACKNOWLEDGED, alarm.condition
+    if isinstance(command, Reset):
+        kind, condition = FindingKind.RESET, Condition.NORMAL
+    elif alarm.acknowledged:
         return None
-    return _about(
-        alarm, FindingKind.ACKNOWLEDGED, alarm.condition, now, now, actor=command.actor, reason=command.note
-    )
-
-
-def reset(alarm: Alarm, command: Reset, now: int) -> Finding:
-    """Somebody knows that it is over. Raises `rules.commands.Refused` when it is already."""
-    if not alarm.standing:
-        raise Refused(Message(N_("alarm {alarm} does not fire"), {"alarm": alarm.alarm}))
-    return _about(
-        alarm, FindingKind.RESET, Condition.NORMAL, now, now, actor=command.actor, reason=command.note
-    )
+    return _about(alarm, kind, condition, now, now, actor=command.actor, reason=command.note)
 
 
 def _told_before(notice: Notice, last: Alarm) -> bool:

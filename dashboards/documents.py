@@ -46,9 +46,15 @@ def folders(contexts: Iterable[Context]) -> Iterator[Folder]:
 
 def document(name: str, context: Context) -> dict[str, Any]:
     """A dashboard as Grafana keeps it."""
-    made: dict[str, Any] = json.loads(json.dumps(build(name, context), cls=JSONEncoder))
+    made = plain(build(name, context))
     made.pop("id", None)  # Grafana's own number, another in every Grafana
     return made
+
+
+def plain(made: object) -> dict[str, Any]:
+    """Something of the SDK's as JSON."""
+    told: dict[str, Any] = json.loads(json.dumps(made, cls=JSONEncoder))
+    return told
 
 
 def data_source(context: Context, influx: Influx) -> dict[str, Any]:

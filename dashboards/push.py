@@ -7,7 +7,7 @@ dashboard of ours that somebody changed in Grafana is shown by `compare` and rep
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import unified_diff
 from enum import Enum, auto
 from typing import Any, Final
@@ -21,8 +21,6 @@ from language import N_, Message
 
 _OWN: Final = ("id", "version", "iteration")
 """Keys of a dashboard that Grafana sets itself."""
-_SECRET: Final = "authorization_credentials"  # noqa: S105 - a key
-"""The key of a contact point's settings that Grafana does not tell again."""
 _VIEW: Final = 1
 """Grafana's permission to look at a folder."""
 
@@ -129,15 +127,13 @@ class Push:
 
     def _contact_point(self, hook: Hook) -> Found:
         what = Message(N_("contact point {name}"), {"name": watching.RECEIVER})
-        wanted = watching.contact_point(hook)
         there = self._api.contact_point(watching.RECEIVER, watching.HOOK)
         if there is None:
-            return Found(what, State.MISSING, act=lambda: self._api.make_contact_point(wanted))
-        kept = there["settings"].get(_SECRET, "")
-        plain = {**wanted, "settings": {k: v for k, v in wanted["settings"].items() if k != _SECRET}}
-        lines = _differences(_part(there, plain), plain)
-        if not hook.secret:
-            wanted["settings"][_SECRET] = kept
+            made = watching.contact_point(hook)
+            return Found(what, State.MISSING, act=lambda: self._api.make_contact_point(made))
+        kept = watching.contact_point(replace(hook, secret=there["settings"].get(watching.CREDENTIALS, "")))
+        wanted = watching.contact_point(hook) if hook.secret else kept
+        lines = _differences(_part(there, kept), kept)
         if lines:
             return Found(what, State.DIFFERENT, lines, lambda: self._api.change_contact_point(wanted))
         return Found(what, State.SAME)

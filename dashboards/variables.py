@@ -63,13 +63,7 @@ def device(context: Context, *, classes: str = "", one: bool = False) -> QueryVa
 def device_class(context: Context) -> QueryVariable:
     """The class of the chosen device, which is the measurement of its readings; nobody sees it."""
     query = f'SHOW TAG VALUES FROM {context.tables.records(DEVICE)} WITH KEY = "class" WHERE {DEVICES}'
-    return (
-        QueryVariable("class")
-        .datasource(context.datasource)
-        .query(query)
-        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .hide(VariableHide.HIDE_VARIABLE)
-    )
+    return _hidden(context, "class", query)
 
 
 def policy(context: Context) -> QueryVariable:
@@ -77,8 +71,12 @@ def policy(context: Context) -> QueryVariable:
     query = (
         f'SELECT "policy" FROM {context.tables.records(RESOLUTION)} WHERE "from" < {SPAN} AND "to" >= {SPAN}'
     )
+    return _hidden(context, "policy", query)
+
+
+def _hidden(context: Context, name: str, query: str) -> QueryVariable:
     return (
-        QueryVariable("policy")
+        QueryVariable(name)
         .datasource(context.datasource)
         .query(query)
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)

@@ -7,25 +7,26 @@ https://grafana.com/docs/grafana/latest/developers/http_api/alerting_provisionin
 dollar sign, which Grafana would take for a variable of its environment in a file.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from grafana_foundation_sdk.builders import alerting, expr
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.alerting import RelativeTimeRange
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 from dashboards.context import SHORT, Context
+from dashboards.documents import plain
 from dashboards.query import Target
-from language import N_, Message, translator
+from language import N_, translator
 
 FOLDER: Final = "gridwarden-watch"
 GROUP: Final = "GridWarden"
 RECEIVER: Final = "GridWarden"
 HOOK: Final = "gridwarden-hook"
 """uid of the contact point."""
+CREDENTIALS: Final = "authorization_credentials"
+"""The key of a contact point's settings that Grafana does not tell again."""
 PATH: Final = "/api/v1/watchers/grafana"
 _TITLE: Final = N_("GridWarden: what Grafana watches")
 _EXPRESSION: Final = "__expr__"
@@ -88,11 +89,11 @@ def contact_point(hook: Hook) -> dict[str, Any]:
         "url": hook.url.rstrip("/") + PATH,
         "httpMethod": "POST",
         "authorization_scheme": "Bearer",
-        "authorization_credentials": hook.secret,
+        CREDENTIALS: hook.secret,
         "maxAlerts": "0",
     }
     made = alerting.ContactPoint().uid(HOOK).name(RECEIVER).type("webhook").settings(settings)
-    return _plain(made.disable_resolve_message(False).build())
+    return plain(made.disable_resolve_message(False).build())
 
 
 def rule_group(context: Context, *, told: bool) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def rule_group(context: Context, *, told: bool) -> dict[str, Any]:
     group = alerting.RuleGroup(GROUP).folder_uid(FOLDER).interval(_EVERY)
     for watch in _WATCHES:
         group = group.with_rule(_rule(watch, context, told=told))
-    made = _plain(group.build())
+    made = plain(group.build())
     for rule in made["rules"]:
         for query in rule["data"]:
             query["model"] |= {"intervalMs": 1000, "maxDataPoints": 43200}  # Grafana adds them, if we do not
@@ -181,7 +182,7 @@ def _rule(watch: _Watch, context: Context, *, told: bool) -> alerting.Rule:
 
 
 def _names(watch: _Watch) -> dict[str, str]:
-    return {f"name_{short}": translator(language)(Message(watch.name)) for language, short in SHORT.items()}
+    return {f"name_{short}": translator(language)(watch.name) for language, short in SHORT.items()}
 
 
 def _question(watch: _Watch, context: Context) -> str:
@@ -189,8 +190,3 @@ def _question(watch: _Watch, context: Context) -> str:
         f'SELECT count("{watch.field}") FROM {context.tables.raw(watch.measurement)}'
         f" WHERE time > now() - {watch.minutes}m"
     )
-
-
-def _plain(made: object) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(json.dumps(made, cls=JSONEncoder))
-    return plain

@@ -3,10 +3,11 @@
 How each format looks is its own room's business (`ingest.transfer`, `ingest.parquet`).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from ingest.transfer import (
     BadFile,
@@ -77,24 +78,20 @@ async def read_into(file: Path, sink: InfluxSink, tell: Tell = lambda _: None) -
     Raises what `format_of`, the format's reader and the sink raise, and OSError.
     """
     kind = format_of(file)
+    parts: Iterator[Sequence[Any]]
+    take: Callable[[Sequence[Any]], Awaitable[None]] = sink.take
     done = 0
-    if kind is Format.PARQUET:
-        from ingest.parquet import read_parquet
+    with ExitStack() as stack:
+        if kind is Format.PARQUET:
+            from ingest.parquet import read_parquet
 
-        for readings in read_parquet(file):
-            await sink.take(readings)
-            done += len(readings)
-            tell(done)
-        return done
-    with opened(file, "r") as text:
-        if kind is Format.CSV:
-            for readings in read_csv(text, file):
-                await sink.take(readings)
-                done += len(readings)
-                tell(done)
+            parts = read_parquet(file)
+        elif kind is Format.CSV:
+            parts = read_csv(stack.enter_context(opened(file, "r")), file)
         else:
-            for lines in read_lines(text):
-                await sink.take_lines(lines)
-                done += len(lines)
-                tell(done)
+            parts, take = read_lines(stack.enter_context(opened(file, "r"))), sink.take_lines
+        for part in parts:
+            await take(part)
+            done += len(part)
+            tell(done)
     return done

@@ -100,9 +100,8 @@ def refuse_filled(target: OperationsStore) -> None:
     """Raises `NotEmpty` when `target` holds a row, and `StoreUnavailable`."""
     target.database.prepare()
     with target.connection() as connection:
-        known = set(inspect(connection).get_table_names())
-        for table in METADATA.sorted_tables:
-            if table.name in known and connection.execute(_some(table)).first() is not None:
+        for table, _ in _there(connection):
+            if connection.execute(_some(table)).first() is not None:
                 raise NotEmpty(
                     Message(
                         N_("{database} holds alarms or cases already: name an empty one"),

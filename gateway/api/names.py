@@ -66,7 +66,7 @@ class Names:
     def where(self, alarm: Alarm) -> Text:
         """Where an alarm is: its place, its building, or with a watcher's the platform itself."""
         if alarm.watcher:
-            return {language: translator(tag)(_PLATFORM) for language, tag in TAGS}
+            return _translated(_PLATFORM)
         place = alarm.labels.get("place", "")
         return self.place(place) if place else both(alarm.labels.get("building", ""))
 
@@ -88,7 +88,7 @@ class Names:
     def holder(self, holder: str) -> Text:
         """Who has a case: a person, ``unit:<id>`` or ``centre``; empty for nobody."""
         if holder == CENTRE:
-            return {language: translator(tag)(_SMART_CENTRE) for language, tag in TAGS}
+            return _translated(_SMART_CENTRE)
         if holder.startswith(UNIT):
             return self.unit(holder.removeprefix(UNIT))
         return both(self.person(holder)) if holder else {}
@@ -161,6 +161,10 @@ class Names:
 
 def _comma(language: str) -> str:
     return "、" if language.startswith("zh") else ", "
+
+
+def _translated(name: str) -> Text:
+    return {language: translator(tag)(name) for language, tag in TAGS}
 
 
 def both(name: str) -> Text:

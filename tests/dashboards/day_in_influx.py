@@ -120,8 +120,8 @@ async def _tell(day: Day, server: ServerProcess, folder: Path, moments: Sequence
     freshness, rates = Freshness({}), Rates()
     status = Status(
         [Part("message bus", lambda: None, vital=always)],
-        StillQueues(),  # type: ignore[arg-type]
-        SilentIngest(),  # type: ignore[arg-type]
+        StillQueues(),  # type: ignore[arg-type]  # the bus has tests of its own
+        SilentIngest(),  # type: ignore[arg-type]  # and so has ingest
         history,
         freshness,
         rates,
