@@ -9,7 +9,7 @@ import asyncio
 import shutil
 import statistics
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -57,31 +57,25 @@ async def write(conditions: Conditions) -> list[Figure]:
     site = write_site(conditions.folder / "site", conditions.devices, 0, "mqtt://127.0.0.1:1883")
     async with _server(conditions.folder) as settings:
         store = InfluxStore(settings, site, conditions.folder / "books.db")
-        figures = []
-        for alone in (True, False):
-            if alone:
-                conditions.tell("one reading a point")
-            else:
-                conditions.tell("readings of a device share a point")
-            rate, share = await _written(store, site, conditions.seconds / 2, alone=alone)
-            note = f"{share:.1f} {'reading' if alone else 'readings'} a point"
-            if alone:
-                goal = Goal(250_000, "at least")
-                figures.append(
-                    Figure("influx-write", "points written by one process", rate, "/s", goal, note)
-                )
-                conditions.tell("the server alone")
-                alone_rate = await _taken(settings, site, store.limits.readings, conditions.seconds / 4)
-                share_of_it = 100 * rate / alone_rate
-                figures += [
-                    Figure("influx-write", "points the server takes, already encoded", alone_rate, "/s"),
-                    Figure("influx-write", "the writer's share of that", share_of_it, "%"),
-                ]
-            else:
-                what = "readings written by one process"
-                figures.append(Figure("influx-write", what, rate * share, "/s", note=note))
+        conditions.tell("one reading a point")
+        alone, readings_alone = await _written(store, site, conditions.seconds / 2, alone=True)
+        conditions.tell("the server alone")
+        taken = await _taken(settings, site, store.limits.readings, conditions.seconds / 4)
+        conditions.tell("readings of a device share a point")
+        shared, readings = await _written(store, site, conditions.seconds / 2, alone=False)
         await store.close()
-    return figures
+    return [
+        Figure(
+            "influx-write", "points written by one process", alone, "/s", Goal(250_000, "at least"),
+            f"{readings_alone:.1f} reading a point",
+        ),
+        Figure("influx-write", "points the server takes, already encoded", taken, "/s"),
+        Figure("influx-write", "the writer's share of that", 100 * alone / taken, "%"),
+        Figure(
+            "influx-write", "readings written by one process", shared * readings, "/s",
+            note=f"{readings:.1f} readings a point",
+        ),
+    ]  # fmt: skip
 
 
 async def _written(store: InfluxStore, site: Site, seconds: float, *, alone: bool) -> tuple[float, float]:
@@ -90,15 +84,26 @@ async def _written(store: InfluxStore, site: Site, seconds: float, *, alone: boo
     encoder = LineEncoder(site)
     lines = sum(len(encoder.lines(batch.readings)) for group in groups for batch in group)
     readings = sum(len(batch.readings) for group in groups for batch in group)
+
+    def fresh(number: int) -> Awaitable[None]:
+        return _all_written(store, [_shifted(group, number + 1_000 * alone) for group in groups])
+
+    return await _rate(lines, seconds, fresh), readings / lines
+
+
+async def _rate(points: int, seconds: float, prepared: Callable[[int], Awaitable[None]]) -> float:
+    """Points a second, the median of rounds without the first, which makes the database and its series.
+
+    What `prepared` does before there is something to await is not timed.
+    """
     rates: list[float] = []
-    until, number = time.monotonic() + seconds, 0
+    until = time.monotonic() + seconds
     while time.monotonic() < until or len(rates) < _ROUNDS:
-        number += 1
-        fresh = [_shifted(group, number + 1_000 * alone) for group in groups]
+        work = prepared(len(rates) + 1)
         began = time.perf_counter()
-        await _all_written(store, fresh)
-        rates.append(lines / (time.perf_counter() - began))
-    return statistics.median(rates[1:]), readings / lines  # the first round makes the database and its series
+        await work
+        rates.append(points / (time.perf_counter() - began))
+    return statistics.median(rates[1:])
 
 
 async def _all_written(store: InfluxStore, groups: Sequence[Sequence[ReadingBatch]]) -> None:
@@ -117,15 +122,14 @@ async def _taken(settings: InfluxSettings, site: Site, most: int, seconds: float
     groups = [*_groups(site, most, alone=True)]
     sets = [[line for batch in group for line in encoder.lines(batch.readings)] for group in groups]
     bodies = [b"\n".join(lines) for lines in sets]
-    rates: list[float] = []
-    until = time.monotonic() + seconds
-    while time.monotonic() < until or len(rates) < _ROUNDS:
-        began = time.perf_counter()
+
+    async def send(_: int) -> None:
         for at in range(0, len(bodies), 2):
             await asyncio.gather(*(client.write(body) for body in bodies[at : at + 2]))
-        rates.append(sum(map(len, sets)) / (time.perf_counter() - began))
+
+    rate = await _rate(sum(map(len, sets)), seconds, send)
     await client.close()
-    return statistics.median(rates[1:])
+    return rate
 
 
 async def week(conditions: Conditions) -> list[Figure]:

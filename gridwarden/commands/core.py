@@ -41,11 +41,14 @@ def _run(file: Path, run: Callable[[GatewayConfig], None]) -> None:
         stop(translate(error.message), code=1)
 
 
-def config_of(data: Path) -> GatewayConfig | None:
-    """What ``gridwarden up`` keeps in `data` as the core's configuration; None before its first run.
+def config_of(data: Path, named: Path | None = None) -> GatewayConfig | None:
+    """The core's configuration: the file that was `named`, else what ``gridwarden up`` keeps in `data`; None
+    before its first run.
 
     Raises `InvalidConfiguration`.
     """
+    if named is not None:
+        return read_config(named)
     file = data / "run" / "gateway.yaml"
     return read_config(file) if file.exists() else None
 

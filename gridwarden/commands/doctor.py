@@ -154,7 +154,7 @@ def _site(folder: Path) -> Iterator[Finding]:
 
 def _gateway(data: Path, file: Path | None = None) -> Iterator[Finding]:
     try:
-        config = config_of(data) if file is None else read_config(file)
+        config = config_of(data, file)
     except InvalidConfiguration as error:
         yield from (Finding("bad", translate(problem.told(problem.short))) for problem in error.problems)
         return
@@ -220,7 +220,7 @@ def _storage(
         if influx:
             given = os.environ.get("GRIDWARDEN_INFLUX_PASSWORD", "")
             settings = InfluxSettings(influx, user=user, password=read_secret(password_file, given))
-        config = config_of(data) if file is None else read_config(file)
+        config = config_of(data, file)
         if config is not None:
             yield from check_limits(config)
             yield from check_operations(config)

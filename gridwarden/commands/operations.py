@@ -11,7 +11,7 @@ from gateway.config import GatewayConfig
 from gateway.operations import OPERATIONS, file_store, operations_store
 from gridwarden.backup.steps import step
 from gridwarden.commands.check import complain_about
-from gridwarden.commands.core import config_of, read_config
+from gridwarden.commands.core import config_of
 from gridwarden.console_text import say, stop, tell, translate
 from links.database_address import BadAddress, Login
 from registry.problems import InvalidConfiguration
@@ -56,7 +56,7 @@ def copy(to: str, where: Where, password_file: Path | None, ca_file: Path | None
 
 def _config_of(where: Where) -> GatewayConfig:
     try:
-        config = read_config(where.config) if where.config is not None else config_of(where.data)
+        config = config_of(where.data, where.config)
     except InvalidConfiguration as error:
         for problem in error.problems:
             complain_about(problem)

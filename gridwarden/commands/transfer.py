@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.config import GatewayConfig
-from gridwarden.commands.core import config_of, read_config
+from gridwarden.commands.core import config_of
 from gridwarden.console_text import say, stop, tell, translate
 from ingest.database import StoreUnavailable
 from ingest.file_formats import format_of, read_into, sink_into
@@ -219,7 +219,7 @@ def _run(where: Where, work: Callable[[_Place], Coroutine[None, None, None]]) ->
 @asynccontextmanager
 async def _opened(where: Where) -> AsyncIterator[_Place]:
     try:
-        config = read_config(where.config) if where.config else config_of(where.data)
+        config = config_of(where.data, where.config)
     except InvalidConfiguration as error:
         stop("; ".join(translate(problem.told(problem.short)) for problem in error.problems))
     if config is None:
